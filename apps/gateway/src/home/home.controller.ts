@@ -1,0 +1,32 @@
+import { readFileSync } from 'node:fs';
+import { Controller } from '@nestjs/common';
+import { Public } from '@nexus/auth-guards';
+import { Endpoint } from '@nexus/http';
+import { discovery } from './home.schemas.js';
+
+const { version } = JSON.parse(readFileSync(new URL('../../../../../package.json', import.meta.url), 'utf8')) as { version: string };
+
+/** Where a client that knows nothing but the address finds the rest. */
+@Public()
+@Controller()
+export class HomeController {
+  @Endpoint('GET', '', {
+    operation: 'getDiscovery',
+    summary: 'What this is, and where the rest is',
+    response: discovery,
+    cache: { audience: 'public', tags: ['discovery'] },
+  })
+  discovery() {
+    return {
+      name: 'Nexus',
+      version,
+      links: {
+        docs: '/docs',
+        openapi: '/api/v1/openapi.json',
+        jwks: '/.well-known/jwks.json',
+        live: '/health/live',
+        ready: '/health/ready',
+      },
+    };
+  }
+}

@@ -1,0 +1,132 @@
+import type { LoadProcess } from './load/load-process.ts';
+import type { LoadPlan } from './load/protocol.ts';
+import { type Cores, coreBusyMs, cpuMs, pause, rssMb, settled } from './machine.ts';
+import type { ContestantName, RequestPlan, Scenario, ScenarioName } from './scenarios.ts';
+import { HOST, type ServedProcess } from './served-process.ts';
+
+/** The kernel counts CPU in ticks of 10 ms: below this a sample would be too coarse. */
+const ENOUGH_CPU_MS = 4_000;
+const POLL_MS = 100;
+
+/** One contestant under one scenario in one round. */
+export interface Sample {
+  scenario: ScenarioName;
+  contestant: ContestantName;
+  round: number;
+  requests: number;
+  /** CPU time per request of the process under test, in µs. */
+  cpuMicros: number;
+  /** The same, with the work that the requests left to be done after their answers. */
+  cpuMicrosWithRest: number;
+  requestsPerSecond: number;
+  /** Latencies in µs. */
+  p50: number;
+  p99: number;
+  /** By kind, those of the warm-up included. */
+  errors: Record<string, number>;
+  /** Answers that did not come by the path that the scenario is about. */
+  headMismatches: number;
+  /** Whether the process was still busy 20 s after its load. */
+  restless: boolean;
+  /** Resident set at the end of the load, in MB. */
+  rssMb: number;
+  /** Share of the sample's time that the process under test, the load generator and strangers on its core were busy. */
+  subjectShare: number;
+  loadShare: number;
+  strangerShare: number | undefined;
+}
+
+export interface MeasureOptions {
+  seconds: number;
+  warmup: number;
+  cores: Cores | undefined;
+}
+
+/** Takes samples one after another with one load process. */
+export class Meter {
+  readonly #load: LoadProcess;
+  readonly #options: MeasureOptions;
+  #counter = 1;
+
+  constructor(load: LoadProcess, options: MeasureOptions) {
+    this.#load = load;
+    this.#options = options;
+  }
+
+  async sample(
+    scenario: Scenario,
+    contestant: ContestantName,
+    served: ServedProcess,
+    plan: RequestPlan,
+    round: number,
+  ): Promise<Sample> {
+    const { seconds, warmup, cores } = this.#options;
+    const { pid } = served;
+    await this.#load.open(this.#plan(scenario, contestant, served, plan));
+    this.#load.start();
+    await pause(warmup * 1000);
+    const warmed = await this.#load.stop();
+    this.#counter = warmed.nextCounter;
+    await settled(pid);
+
+    await this.#load.open(this.#plan(scenario, contestant, served, plan));
+    const cpuBefore = cpuMs(pid);
+    const coreBefore = cores === undefined ? 0 : coreBusyMs(cores.subject);
+    this.#load.start();
+    await this.#untilEnough(pid, cpuBefore, seconds * 1000);
+    const result = await this.#load.stop();
+    const cpu = cpuMs(pid) - cpuBefore;
+    const core = cores === undefined ? undefined : coreBusyMs(cores.subject) - coreBefore;
+    this.#counter = result.nextCounter;
+    served.assertRunning();
+    const rss = rssMb(pid);
+    const restless = !(await settled(pid));
+    const cpuWithRest = cpuMs(pid) - cpuBefore;
+    served.truncateLog();
+    if (result.requests === 0) throw new Error(`${contestant} answered nothing: ${JSON.stringify(result.errors)}`);
+    return {
+      scenario: scenario.name,
+      contestant,
+      round,
+      requests: result.requests,
+      cpuMicros: (cpu * 1000) / result.requests,
+      cpuMicrosWithRest: (cpuWithRest * 1000) / result.requests,
+      requestsPerSecond: (result.requests * 1000) / result.wallMs,
+      p50: result.p50,
+      p99: result.p99,
+      errors: mergeCounts(warmed.errors, result.errors),
+      headMismatches: result.headMismatches,
+      restless,
+      rssMb: rss,
+      subjectShare: cpu / result.wallMs,
+      loadShare: result.loadCpuMs / result.wallMs,
+      strangerShare: core === undefined ? undefined : Math.max(0, core - cpu) / result.wallMs,
+    };
+  }
+
+  /** Ends with the sample's time, or later, when the process under test has not used enough CPU by then. */
+  async #untilEnough(pid: number, cpuBefore: number, ms: number): Promise<void> {
+    const start = performance.now();
+    const enough = Math.min(ENOUGH_CPU_MS, ms * 0.8);
+    await pause(ms);
+    while (performance.now() - start < 2 * ms && cpuMs(pid) - cpuBefore < enough) await pause(POLL_MS);
+  }
+
+  #plan(scenario: Scenario, contestant: ContestantName, served: ServedProcess, plan: RequestPlan): LoadPlan {
+    return {
+      host: HOST,
+      port: served.port,
+      connections: scenario.connections,
+      requests: plan.requests,
+      expectedStatus: plan.expectedStatus,
+      ...(contestant === 'nexus' && plan.expectedHead !== undefined ? { expectedHead: plan.expectedHead } : {}),
+      firstCounter: this.#counter,
+    };
+  }
+}
+
+function mergeCounts(a: Record<string, number>, b: Record<string, number>): Record<string, number> {
+  const sum = { ...a };
+  for (const [kind, count] of Object.entries(b)) sum[kind] = (sum[kind] ?? 0) + count;
+  return sum;
+}

@@ -1,0 +1,100 @@
+import { parseArgs } from 'node:util';
+import { SCENARIO_NAMES, type ScenarioName } from './scenarios.ts';
+
+export interface Options {
+  rounds: number;
+  /** Length of a sample, in seconds; prolonged up to twice this while the sample holds too little CPU time. */
+  seconds: number;
+  warmup: number;
+  only: ScenarioName[];
+  quick: boolean;
+  /** Exit code 1 when a target is missed. */
+  check: boolean;
+  /** Measure the references alone, to calibrate the harness. */
+  referencesOnly: boolean;
+  /** The entry of the build to measure. */
+  main: string;
+  /** Where the Markdown report goes. `undefined`: nowhere. */
+  out: string | undefined;
+  /** The command line without names of files, for the report. */
+  command: string;
+}
+
+export class UsageError extends Error {}
+
+export const USAGE = `npm run bench -- [options]
+  --rounds=5          rounds; every scenario and contestant once in each
+  --seconds=5         length of one sample
+  --warmup=2          load before each sample that is not counted, in seconds
+  --only=a,b          of ${SCENARIO_NAMES.join(', ')}
+  --quick             one short round: shows that everything runs, its figures mean nothing
+  --check             exit code 1 when a target is missed
+  --references-only   without Nexus: calibrates the harness
+  --main=FILE         entry of the build to measure (default: dist/apps/main.js)
+  --out=FILE          where the report goes (default: bench/results.md, for complete runs of at least 5 rounds)`;
+
+const ROUNDS_OF_A_RESULT = 5;
+
+/** @throws UsageError with a sentence about what is wrong */
+export function readOptions(args: string[], defaults: { out: string; main: string }): Options {
+  const values = parse(args);
+  const quick = values.quick === true;
+  const rounds = positive('--rounds', values.rounds, quick ? 1 : 5);
+  if (!Number.isInteger(rounds)) throw new UsageError('--rounds must be a whole number');
+  const only = values.only === undefined ? [...SCENARIO_NAMES] : values.only.split(',').map(scenarioName);
+  const complete =
+    !quick &&
+    rounds >= ROUNDS_OF_A_RESULT &&
+    values.only === undefined &&
+    !values['references-only'] &&
+    values.main === undefined;
+  // Where files lie is nobody's business but this machine's.
+  const shown = args.filter((arg) => !/^--(out|main)\b/.test(arg));
+  return {
+    rounds,
+    seconds: positive('--seconds', values.seconds, quick ? 1.5 : 5),
+    warmup: positive('--warmup', values.warmup, quick ? 0.5 : 2),
+    only,
+    quick,
+    check: values.check === true,
+    referencesOnly: values['references-only'] === true,
+    main: values.main ?? defaults.main,
+    out: values.out ?? (complete ? defaults.out : undefined),
+    command: ['npm run bench', ...(shown.length === 0 ? [] : ['--', ...shown])].join(' '),
+  };
+}
+
+function parse(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        rounds: { type: 'string' },
+        seconds: { type: 'string' },
+        warmup: { type: 'string' },
+        only: { type: 'string' },
+        quick: { type: 'boolean' },
+        check: { type: 'boolean' },
+        'references-only': { type: 'boolean' },
+        main: { type: 'string' },
+        out: { type: 'string' },
+        help: { type: 'boolean' },
+      },
+    }).values;
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function positive(name: string, text: string | undefined, byDefault: number): number {
+  if (text === undefined) return byDefault;
+  const value = Number(text);
+  if (!(value > 0 && value <= 3600)) throw new UsageError(`${name} must be a number above 0`);
+  return value;
+}
+
+function scenarioName(text: string): ScenarioName {
+  const found = SCENARIO_NAMES.find((name) => name === text.trim());
+  if (found === undefined) throw new UsageError(`no scenario "${text.trim()}"; there are ${SCENARIO_NAMES.join(', ')}`);
+  return found;
+}

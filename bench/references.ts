@@ -1,0 +1,47 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createReferenceData } from './contestants/reference-schema.ts';
+import type { BenchDatabase } from './database.ts';
+import type { Cores } from './machine.ts';
+import type { ContestantName, ReferenceData } from './scenarios.ts';
+import { freePort, HOST, ServedProcess } from './served-process.ts';
+
+export type ReferenceName = Exclude<ContestantName, 'nexus'>;
+
+export interface ReferenceOptions {
+  database: BenchDatabase;
+  data: ReferenceData;
+  folder: string;
+  cores: Cores | undefined;
+}
+
+/** Gives the references the data of Nexus and its answers; after this they can be started. */
+export async function prepareReferences({ database, data, folder }: ReferenceOptions): Promise<void> {
+  writeFileSync(answersFile(folder), JSON.stringify(data.answers));
+  await createReferenceData(database.client, data);
+}
+
+export async function startReference(name: ReferenceName, options: ReferenceOptions): Promise<ServedProcess> {
+  const { database, data, folder, cores } = options;
+  const port = await freePort();
+  return ServedProcess.start({
+    args: [fileURLToPath(new URL(`./contestants/${name}.ts`, import.meta.url))],
+    env: {
+      BENCH_HOST: HOST,
+      BENCH_PORT: String(port),
+      BENCH_ANSWERS: answersFile(folder),
+      BENCH_DATABASE_URL: database.url,
+      BENCH_READER: data.reader.id,
+      BENCH_CREATOR: data.creator.id,
+    },
+    port,
+    readyPath: '/health/ready',
+    logFile: join(folder, `${name}.log`),
+    cores,
+  });
+}
+
+function answersFile(folder: string): string {
+  return join(folder, 'answers.json');
+}

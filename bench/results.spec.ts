@@ -1,0 +1,123 @@
+import { parseCoreList } from './machine.ts';
+import type { Sample } from './measure.ts';
+import { readOptions, UsageError } from './options.ts';
+import { markdownReport } from './report.ts';
+import { judge, summarise } from './results.ts';
+import { type ContestantName, SCENARIOS, type Scenario } from './scenarios.ts';
+import { median, rotate, spread } from './statistics.ts';
+
+const scenario = SCENARIOS.find(({ name }) => name === 'get-by-key') as Scenario;
+
+function sample(contestant: ContestantName, round: number, cpuMicros: number, extra: Partial<Sample> = {}): Sample {
+  return {
+    scenario: 'get-by-key',
+    contestant,
+    round,
+    requests: 1000,
+    cpuMicros,
+    cpuMicrosWithRest: cpuMicros,
+    requestsPerSecond: 5000,
+    p50: 1000,
+    p99: 2000,
+    errors: {},
+    headMismatches: 0,
+    restless: false,
+    rssMb: 150,
+    subjectShare: 0.9,
+    loadShare: 0.3,
+    strangerShare: 0,
+    ...extra,
+  };
+}
+
+/** Nexus costs 1.5 times the reference in every round, while the machine slows down to a third. */
+function steadyRatio(extra: Partial<Sample> = {}): Sample[] {
+  return [1, 2, 3].flatMap((slow, round) => [
+    sample('nexus', round, 150 * slow, extra),
+    sample('raw-fastify-pg', round, 100 * slow),
+  ]);
+}
+
+function verdicts(samples: Sample[], idle = 200) {
+  return judge([summarise(scenario, samples)], new Map([['nexus', idle]]));
+}
+
+describe('results', () => {
+  it('compares within rounds, so that a slow machine does not change a ratio', () => {
+    const [ratio] = summarise(scenario, steadyRatio()).ratios;
+    expect(ratio).toEqual({ against: 'raw-fastify-pg', ratio: 1.5, spread: 0 });
+  });
+
+  it('meets every target', () => {
+    expect(verdicts(steadyRatio()).map(({ met }) => met)).toEqual([true, true, true]);
+  });
+
+  it.each([
+    ['the ratio is too high', [sample('nexus', 0, 161), sample('raw-fastify-pg', 0, 100)], 200],
+    ['a request failed', steadyRatio({ errors: { 'status 500': 1 } }), 200],
+    ['answers took another path', steadyRatio({ headMismatches: 2 }), 200],
+    ['the idle process is too big', steadyRatio(), 221],
+  ])('misses exactly one target when %s', (_name, samples, idle) => {
+    expect(verdicts(samples, idle).filter(({ met }) => !met)).toHaveLength(1);
+  });
+
+  it('reports without names or paths of the machine', () => {
+    const results = [summarise(scenario, steadyRatio())];
+    const report = markdownReport({
+      command: 'npm run bench',
+      date: new Date('2026-01-02T03:04:05Z'),
+      facts: ['2 cores'],
+      pinned: true,
+      rounds: 3,
+      seconds: 5,
+      results,
+      verdicts: verdicts(steadyRatio()),
+      idleRss: new Map([['nexus', 200]]),
+      finalRss: new Map([['nexus', 210]]),
+      statements: [
+        { scenario: 'get-by-key', contestant: 'nexus', statements: [{ text: 'SELECT `1`', perRequest: 1 }] },
+      ],
+      runMinutes: 9.5,
+    });
+    expect(report).toContain('`npm run bench` on 2026-01-02; 2 cores.');
+    expect(report).toContain('- Nexus: 200 MB → 210 MB');
+    expect(report).toContain('**1.50** (spread 0 %)');
+    expect(report).toContain("- 1 × `SELECT '1'`");
+    expect(report).not.toMatch(/\/(home|root|tmp|work)\//);
+  });
+});
+
+describe('options', () => {
+  const defaults = { out: 'results.md', main: 'dist/apps/main.js' };
+
+  it('writes the report for complete runs only', () => {
+    const out = (...args: string[]) => readOptions(args, defaults).out;
+    expect(out()).toBe('results.md');
+    expect(out('--rounds=7', '--check')).toBe('results.md');
+    expect([out('--quick'), out('--rounds=4'), out('--only=list'), out('--references-only')]).toEqual(
+      Array(4).fill(undefined),
+    );
+    expect(out('--quick', '--out=x.md')).toBe('x.md');
+    const { command } = readOptions(['--quick', '--out=/somewhere/x.md'], defaults);
+    expect(command).toBe('npm run bench -- --quick');
+  });
+
+  it.each(['--only=lists', '--rounds=0', '--rounds=1.5', '--seconds=x', '--bogus', 'stray'])('refuses %s', (arg) => {
+    expect(() => readOptions([arg], defaults)).toThrow(UsageError);
+  });
+});
+
+describe('statistics', () => {
+  it('takes medians, spreads and rotations', () => {
+    expect(median([3, 1, 2])).toBe(2);
+    expect(median([4, 1, 2, 3])).toBe(2.5);
+    expect(() => median([])).toThrow(RangeError);
+    expect(spread([90, 100, 110])).toBeCloseTo(0.2);
+    expect([0, 1, 2, 3].map((by) => rotate(['a', 'b', 'c'], by).join(''))).toEqual(['abc', 'bca', 'cab', 'abc']);
+  });
+
+  it('reads lists of cores', () => {
+    expect(parseCoreList('0-2,5')).toEqual([0, 1, 2, 5]);
+    expect(parseCoreList('')).toEqual([]);
+  });
+});

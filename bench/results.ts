@@ -1,0 +1,139 @@
+import type { Sample } from './measure.ts';
+import {
+  CONTESTANT_TITLES,
+  type ContestantName,
+  IDLE_RSS_TARGET_MB,
+  type Scenario,
+  type ScenarioName,
+} from './scenarios.ts';
+import { median, spread } from './statistics.ts';
+
+/** A share of answers from the cache path that may miss it: entries expire during a run. */
+const HEAD_MISMATCH_TOLERANCE = 0.001;
+
+/** The samples of one contestant under one scenario, over all rounds. */
+export interface Row {
+  contestant: ContestantName;
+  cpuMicros: number;
+  cpuSpread: number;
+  cpuMicrosWithRest: number;
+  requestsPerSecond: number;
+  p50: number;
+  p99: number;
+  rssMb: number;
+  requests: number;
+  errors: number;
+  headMismatches: number;
+  subjectShare: number;
+  loadShare: number;
+  strangerShare: number | undefined;
+}
+
+export interface ScenarioResult {
+  scenario: Scenario;
+  rows: Row[];
+  /** CPU per request of Nexus over the reference's: the median of the ratios of each round. */
+  ratios: { against: ContestantName; ratio: number; spread: number }[];
+}
+
+export interface Verdict {
+  what: string;
+  measured: string;
+  target: string;
+  met: boolean;
+}
+
+export function summarise(scenario: Scenario, samples: readonly Sample[]): ScenarioResult {
+  const of = (name: ContestantName) =>
+    samples.filter((sample) => sample.scenario === scenario.name && sample.contestant === name);
+  const present = scenario.contestants.filter((name) => of(name).length > 0);
+  // Without Nexus the scenario's reference is compared, so that the harness itself can be judged.
+  const subject = present.includes('nexus') ? 'nexus' : scenario.reference;
+  return {
+    scenario,
+    rows: present.map((name) => row(name, of(name))),
+    ratios: present
+      .filter((name) => name !== subject)
+      .map((against) => {
+        const values = ratiosByRound(of(subject), of(against));
+        return { against, ratio: median(values), spread: spread(values) };
+      }),
+  };
+}
+
+/** Both samples of a ratio come from the same round, so that a slow minute of the machine hits both. */
+function ratiosByRound(subject: readonly Sample[], against: readonly Sample[]): number[] {
+  return subject.flatMap((sample) => {
+    const other = against.find(({ round }) => round === sample.round);
+    return other === undefined ? [] : [sample.cpuMicros / other.cpuMicros];
+  });
+}
+
+function row(contestant: ContestantName, samples: readonly Sample[]): Row {
+  const middle = (pick: (sample: Sample) => number) => median(samples.map(pick));
+  const total = (pick: (sample: Sample) => number) => samples.reduce((sum, sample) => sum + pick(sample), 0);
+  return {
+    contestant,
+    cpuMicros: middle((sample) => sample.cpuMicros),
+    cpuSpread: spread(samples.map((sample) => sample.cpuMicros)),
+    cpuMicrosWithRest: middle((sample) => sample.cpuMicrosWithRest),
+    requestsPerSecond: middle((sample) => sample.requestsPerSecond),
+    p50: middle((sample) => sample.p50),
+    p99: middle((sample) => sample.p99),
+    rssMb: middle((sample) => sample.rssMb),
+    requests: total((sample) => sample.requests),
+    errors: total((sample) => Object.values(sample.errors).reduce((sum, count) => sum + count, 0)),
+    headMismatches: total((sample) => sample.headMismatches),
+    subjectShare: middle((sample) => sample.subjectShare),
+    loadShare: middle((sample) => sample.loadShare),
+    strangerShare: samples.some((sample) => sample.strangerShare === undefined)
+      ? undefined
+      : middle((sample) => sample.strangerShare ?? 0),
+  };
+}
+
+/** Holds the results against the targets; without Nexus there is nothing to judge but errors. */
+export function judge(results: readonly ScenarioResult[], idleRss: ReadonlyMap<ContestantName, number>): Verdict[] {
+  const verdicts: Verdict[] = [];
+  for (const { scenario, ratios, rows } of results) {
+    const gated = ratios.find(({ against }) => against === scenario.reference);
+    if (scenario.target !== undefined && gated !== undefined && rows.some(({ contestant }) => contestant === 'nexus')) {
+      verdicts.push({
+        what: `${scenario.name}: CPU per request / ${CONTESTANT_TITLES[scenario.reference]}`,
+        measured: gated.ratio.toFixed(2),
+        target: `≤ ${scenario.target.toFixed(2)}`,
+        met: gated.ratio <= scenario.target,
+      });
+    }
+    const hits = rows.find(({ contestant }) => contestant === 'nexus');
+    if (hits !== undefined && hits.headMismatches > 0) {
+      verdicts.push({
+        what: `${scenario.name}: answers that took another path`,
+        measured: `${hits.headMismatches} of ${hits.requests}`,
+        target: `≤ ${HEAD_MISMATCH_TOLERANCE * 100} %`,
+        met: hits.headMismatches <= hits.requests * HEAD_MISMATCH_TOLERANCE,
+      });
+    }
+  }
+  const rss = idleRss.get('nexus');
+  if (rss !== undefined) {
+    verdicts.push({
+      what: 'RSS of the idle Nexus process',
+      measured: `${rss.toFixed(0)} MB`,
+      target: `≤ ${IDLE_RSS_TARGET_MB} MB`,
+      met: rss <= IDLE_RSS_TARGET_MB,
+    });
+  }
+  const errors = results.flatMap(({ rows }) => rows).reduce((sum, { errors: count }) => sum + count, 0);
+  verdicts.push({ what: 'errors', measured: String(errors), target: '0', met: errors === 0 });
+  return verdicts;
+}
+
+/** Every kind of error that occurred, for the explanation of a failed run. */
+export function errorKinds(
+  samples: readonly Sample[],
+): { scenario: ScenarioName; contestant: ContestantName; kind: string; count: number }[] {
+  return samples.flatMap(({ scenario, contestant, errors }) =>
+    Object.entries(errors).map(([kind, count]) => ({ scenario, contestant, kind, count })),
+  );
+}

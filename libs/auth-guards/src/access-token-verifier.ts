@@ -1,0 +1,146 @@
+import { createPublicKey, type KeyObject, verify } from 'node:crypto';
+import type { PublicJwk, TokenTrust } from '@nexus/contracts';
+import { type CallContext, errors, ROLES, type UserActor } from '@nexus/kernel';
+import { LRUCache } from 'lru-cache';
+import { z } from 'zod';
+import { challenge } from './authorise.js';
+import type { RevocationList } from './revocation-list.js';
+
+export interface VerifierOptions {
+  readonly issuer: string;
+  readonly audience: string;
+  /** See `REVOCATION_GRACE_SECONDS`. */
+  readonly graceMs: number;
+  readonly now?: () => number;
+}
+
+interface Checked {
+  readonly actor: UserActor;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+  readonly recheckAt: number;
+}
+
+const header = z.object({ alg: z.literal('ES256'), kid: z.string().min(1).max(64), typ: z.string().optional() });
+const claims = z.object({
+  iss: z.string(),
+  aud: z.string(),
+  sub: z.uuid(),
+  sid: z.uuid(),
+  sv: z.number().int(),
+  role: z.enum(ROLES),
+  scope: z.string(),
+  amr: z.array(z.string()),
+  exp: z.number().int(),
+  iat: z.number().int(),
+});
+
+const MAX_TOKEN_LENGTH = 4096;
+const CACHED_TOKENS = 20_000;
+const RECHECK_MS = 60_000;
+const CLOCK_SKEW_S = 5;
+/** An unknown key id makes us ask for the keys, but not more often than this, whoever sends rubbish. */
+const KEY_REFRESH_MS = 5_000;
+
+/**
+ * Verifies access tokens (ES256 JWT, RFC 7519; algorithm pinned per RFC 8725 §3.1). A checked token is
+ * remembered by its full text for at most a minute; whether its session still stands is asked every time.
+ */
+export class AccessTokenVerifier {
+  private readonly checked = new LRUCache<string, Checked>({ max: CACHED_TOKENS });
+  private keys = new Map<string, KeyObject>();
+  private keysAt = Number.NEGATIVE_INFINITY;
+  private loading: Promise<void> | undefined;
+  private readonly now: () => number;
+
+  constructor(
+    private readonly trust: TokenTrust,
+    private readonly revocations: RevocationList,
+    private readonly context: () => CallContext,
+    private readonly options: VerifierOptions,
+  ) {
+    this.now = options.now ?? Date.now;
+  }
+
+  /**
+   * The actor of a token: at once when it is known, else after checking it.
+   * @throws AppError `token_invalid`, `token_expired`, `session_ended`; `unavailable` when revocations cannot be known
+   */
+  verify(token: string): UserActor | Promise<UserActor> {
+    const now = this.now();
+    const known = this.checked.get(token);
+    if (known && now < known.recheckAt) return this.standing(known, now);
+    return this.check(token, now);
+  }
+
+  private standing(checked: Checked, now: number): UserActor {
+    const { actor } = checked;
+    if (now >= checked.expiresAt) throw errors.token_expired({ headers: challenge('invalid_token') });
+    if (this.revocations.isRevoked(actor.sessionId, actor.sessionVersion))
+      throw errors.session_ended({ headers: challenge('invalid_token') });
+    if (this.revocations.unsureMs() > this.options.graceMs) throw errors.unavailable({ headers: { 'retry-after': '1' } });
+    return actor;
+  }
+
+  private async check(token: string, now: number): Promise<UserActor> {
+    const parts = token.length <= MAX_TOKEN_LENGTH ? token.split('.') : [];
+    if (parts.length !== 3) throw invalid();
+    const [head, payload, signature] = parts as [string, string, string];
+    const kid = parse(header, head).kid;
+    const key = this.keys.get(kid) ?? (await this.findKey(kid));
+    if (!key) throw invalid();
+    const signed = Buffer.from(`${head}.${payload}`);
+    if (!verify('sha256', signed, { key, dsaEncoding: 'ieee-p1363' }, Buffer.from(signature, 'base64url'))) throw invalid();
+    const held = parse(claims, payload);
+    if (held.iss !== this.options.issuer || held.aud !== this.options.audience) throw invalid();
+    if (held.iat > now / 1000 + CLOCK_SKEW_S) throw invalid();
+    const checked: Checked = {
+      actor: Object.freeze({
+        kind: 'user' as const,
+        id: held.sub,
+        role: held.role,
+        sessionId: held.sid,
+        sessionVersion: held.sv,
+        scopes: held.scope === '' ? [] : held.scope.split(' '),
+        amr: held.amr,
+      }),
+      expiresAt: held.exp * 1000,
+      recheckAt: Math.min(held.exp * 1000, now + RECHECK_MS),
+    };
+    const actor = this.standing(checked, now);
+    this.checked.set(token, checked);
+    return actor;
+  }
+
+  private async findKey(kid: string): Promise<KeyObject | undefined> {
+    if (this.now() - this.keysAt >= KEY_REFRESH_MS) {
+      this.loading ??= this.loadKeys().finally(() => {
+        this.loading = undefined;
+      });
+      await this.loading;
+    }
+    return this.keys.get(kid);
+  }
+
+  private async loadKeys(): Promise<void> {
+    const { keys } = await this.trust.keys(this.context(), {});
+    this.keys = new Map(keys.map((jwk: PublicJwk) => [jwk.kid, createPublicKey({ key: { ...jwk }, format: 'jwk' })]));
+    this.keysAt = this.now();
+  }
+}
+
+function invalid() {
+  return errors.token_invalid({ headers: challenge('invalid_token') });
+}
+
+function parse<S extends z.ZodType>(schema: S, part: string): z.output<S> {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'));
+  } catch {
+    throw invalid();
+  }
+  const result = schema.safeParse(value);
+  if (!result.success) throw invalid();
+  return result.data;
+}

@@ -1,0 +1,6 @@
+export { type Access, accessOf, Public, Roles, Scopes } from './access.decorators.js';
+export { AccessTokenVerifier, type VerifierOptions } from './access-token-verifier.js';
+export { AuthGuard } from './auth.guard.js';
+export { tokenConfig } from './auth-guards.config.js';
+export { authorise, challenge } from './authorise.js';
+export { RevocationList } from './revocation-list.js';

@@ -1,0 +1,46 @@
+import type { AccessTokenVerifier } from '@nexus/auth-guards';
+import { challenge } from '@nexus/auth-guards';
+import type { Exchange } from '@nexus/http';
+import { AppError, errors, type UserActor } from '@nexus/kernel';
+import type { Step } from './chain.js';
+
+const BEARER = /^Bearer +([A-Za-z0-9\-._~+/]+=*)$/i;
+
+/** Why a request's credentials do not count; the gate answers with it where the route needs a caller. */
+const refusals = new WeakMap<Exchange, AppError>();
+
+export function refusalOf(exchange: Exchange): AppError | undefined {
+  return refusals.get(exchange);
+}
+
+function refuse(exchange: Exchange, error: unknown): 'continue' {
+  if (!(error instanceof AppError)) throw error;
+  refusals.set(exchange, error);
+  return 'continue';
+}
+
+/**
+ * Establishes the caller. Bad credentials do not end the request here: it counts against the limits as anonymous
+ * first, and a public route (a refresh with an expired access token) does not care.
+ */
+export function credentials(verifier: AccessTokenVerifier): Step {
+  return (exchange) => {
+    const { authorization, 'x-api-key': apiKey } = exchange.request.headers;
+    if (authorization === undefined) {
+      if (apiKey !== undefined) return refuse(exchange, errors.unauthenticated({ headers: challenge() }));
+      return 'continue';
+    }
+    const token = BEARER.exec(authorization)?.[1];
+    if (token === undefined) return refuse(exchange, errors.token_invalid({ headers: challenge('invalid_token') }));
+    const accept = (actor: UserActor): 'continue' => {
+      exchange.actor = actor;
+      return 'continue';
+    };
+    try {
+      const actor = verifier.verify(token);
+      return actor instanceof Promise ? actor.then(accept, (error: unknown) => refuse(exchange, error)) : accept(actor);
+    } catch (error) {
+      return refuse(exchange, error);
+    }
+  };
+}

@@ -1,0 +1,119 @@
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { errorBody, Exchange, type ExchangeDefaults, writeError } from '@nexus/http';
+import { type AppError, errors, isUuidV4, uuidv4 } from '@nexus/kernel';
+import { startTrace } from '@nexus/observability';
+import { type CrashReport, runChain, type Step } from './chain.js';
+import type { InFlight } from './in-flight.js';
+
+/** How a listener treats what it takes. */
+export interface FrontOptions {
+  readonly steps: readonly Step[];
+  readonly defaults: ExchangeDefaults;
+  readonly inFlight: InFlight;
+  /** Client address, from the connection and what trusted proxies say. */
+  readonly addressOf: (request: IncomingMessage) => string;
+  readonly crashed: CrashReport;
+  /** Called once per request when its answer is out or its client is gone. */
+  readonly finished: (exchange: Exchange) => void;
+}
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+const LISTENER: ServerOptions = {
+  maxHeaderSize: 16 * 1024,
+  headersTimeout: 10_000,
+  // Bodies have deadlines of their own: the route's time-out, or the idle time of a stream.
+  requestTimeout: 0,
+  keepAliveTimeout: 65_000,
+  connectionsCheckingInterval: 1_000,
+  insecureHTTPParser: false,
+  // Checked by `admit`, which answers in the one format.
+  requireHostHeader: false,
+};
+const MAX_HEADERS = 100;
+const SOCKET_IDLE_MS = 120_000;
+
+/** Faults of the parser, before there is a request (Node's documentation of `clientError`). */
+function parserFault(code: string | undefined): AppError {
+  if (code === 'HPE_HEADER_OVERFLOW') return errors.headers_too_large();
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return errors.request_timeout();
+  if (code === 'HPE_CHUNK_EXTENSIONS_OVERFLOW') return errors.payload_too_large();
+  return errors.bad_request();
+}
+
+function answerParserFault(fault: NodeJS.ErrnoException, socket: Socket, defaults: ExchangeDefaults): void {
+  const error = parserFault(fault.code);
+  // The request whose body broke, or whose answer is still going out.
+  const running = (socket as Socket & { _httpMessage?: ServerResponse })._httpMessage;
+  if (fault.code === 'ECONNRESET' || !socket.writable || running) {
+    if (running?.req.nexus && !running.headersSent && socket.writable) {
+      running.once('finish', () => socket.destroySoon());
+      writeError(running.req.nexus, error);
+    } else socket.destroy();
+    return;
+  }
+  const id = uuidv4();
+  const body = errorBody(error, id);
+  const lines = [`HTTP/1.1 ${error.status} ${error.code}`, `Date: ${new Date().toUTCString()}`];
+  for (let i = 0; i < defaults.headers.length; i += 2) lines.push(`${defaults.headers[i]}: ${defaults.headers[i + 1]}`);
+  lines.push(
+    `X-Request-Id: ${id}`,
+    'Content-Type: application/json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Cache-Control: no-store',
+    'Connection: close',
+  );
+  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`);
+}
+
+/**
+ * One HTTP listener with the policy chain before everything else, so that malformed requests, unknown addresses and
+ * crashes pass it too.
+ *
+ * @param serve takes what the chain lets pass
+ */
+export function createFront(options: FrontOptions, serve: (request: IncomingMessage, response: ServerResponse) => void): Server {
+  const { steps, defaults, inFlight, crashed } = options;
+
+  function open(request: IncomingMessage, response: ServerResponse): Exchange {
+    const { headers } = request;
+    const given = headers['x-request-id'];
+    const id = typeof given === 'string' && isUuidV4(given) ? given : uuidv4();
+    const trace = startTrace(headers.traceparent as string | undefined, headers.tracestate as string | undefined);
+    const exchange = new Exchange(request, response, id, trace, defaults, Date.now(), DEFAULT_TIMEOUT_MS);
+    exchange.address = options.addressOf(request);
+    request.nexus = exchange;
+    inFlight.add(exchange);
+    response.once('close', () => {
+      if (!response.writableFinished) exchange.cancel();
+      inFlight.remove(exchange);
+      options.finished(exchange);
+    });
+    return exchange;
+  }
+
+  const last = ({ request, response }: Exchange) => serve(request, response);
+  const server = createServer(LISTENER, (request, response) => runChain(steps, open(request, response), last, crashed));
+  server.maxHeadersCount = MAX_HEADERS;
+  server.timeout = SOCKET_IDLE_MS;
+  // The body is asked for only when the chain has let the request pass: a refusal costs the client nothing.
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    runChain(
+      steps,
+      open(request, response),
+      (exchange) => {
+        response.writeContinue();
+        last(exchange);
+      },
+      crashed,
+    );
+  });
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    writeError(open(request, response), errors.expectation_failed());
+  });
+  server.on('clientError', (fault: NodeJS.ErrnoException, socket: Socket) => answerParserFault(fault, socket, defaults));
+  server.on('connect', (_request: IncomingMessage, socket: Socket) =>
+    answerParserFault(Object.assign(new Error(), { code: 'CONNECT' }), socket, defaults),
+  );
+  return server;
+}

@@ -1,0 +1,65 @@
+import { type Exchange, writeError } from '@nexus/http';
+import { errors } from '@nexus/kernel';
+
+const SWEEP_MS = 250;
+
+/**
+ * The requests being served. One timer watches all deadlines: a timer per request would cost more than the chain.
+ */
+export class InFlight {
+  private readonly exchanges = new Set<Exchange>();
+  private readonly idle: (() => void)[] = [];
+  private readonly timer: NodeJS.Timeout;
+
+  constructor(private readonly now: () => number = Date.now) {
+    this.timer = setInterval(() => this.sweep(), SWEEP_MS);
+    this.timer.unref();
+  }
+
+  get size(): number {
+    return this.exchanges.size;
+  }
+
+  add(exchange: Exchange): void {
+    this.exchanges.add(exchange);
+  }
+
+  /** The answer is out, or the client is gone. */
+  remove(exchange: Exchange): void {
+    this.exchanges.delete(exchange);
+    if (this.exchanges.size === 0) for (const resolve of this.idle.splice(0)) resolve();
+  }
+
+  /** Requests that never end by themselves (streams) are told to, at shutdown. */
+  cancelStreams(): void {
+    for (const exchange of this.exchanges) if (exchange.route?.produces === 'sse') exchange.cancel();
+  }
+
+  /** Resolves when nothing is being served, or after `timeoutMs`. @returns how many are still being served */
+  async drained(timeoutMs: number): Promise<number> {
+    if (this.exchanges.size > 0) {
+      let timer: NodeJS.Timeout | undefined;
+      await Promise.race([
+        new Promise<void>((resolve) => this.idle.push(resolve)),
+        new Promise<void>((resolve) => {
+          timer = setTimeout(resolve, timeoutMs);
+        }),
+      ]);
+      clearTimeout(timer);
+    }
+    return this.exchanges.size;
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+  }
+
+  private sweep(): void {
+    const now = this.now();
+    for (const exchange of this.exchanges) {
+      if (now < exchange.deadline || exchange.response.headersSent) continue;
+      exchange.cancel();
+      writeError(exchange, exchange.request.complete ? errors.timed_out() : errors.request_timeout());
+    }
+  }
+}

@@ -1,0 +1,73 @@
+import { SERVICE_NAMES, type ServiceName, TokenTrust } from '@nexus/contracts';
+import type { PortToken, ProvidedPort, ServiceDefinition } from './define-service.js';
+
+/** A sentence for the operator; the process ends with it. */
+export class CompositionError extends Error {
+  constructor(sentence: string) {
+    super(sentence);
+    this.name = 'CompositionError';
+  }
+}
+
+/** Makes a remote client of a port, where the providing service runs elsewhere. */
+export type RemoteProvider = (port: PortToken, service: ServiceName) => object | undefined;
+
+/** What a process consists of. */
+export interface Composition {
+  readonly services: readonly ServiceDefinition[];
+  /** Edge processes take requests from clients; internal ones only from the platform. */
+  readonly role: 'edge' | 'internal';
+  /** For each needed port: who answers it. */
+  readonly ports: ReadonlyMap<PortToken, { readonly local: ProvidedPort } | { readonly remote: object }>;
+}
+
+/** `all`, or names separated by commas. */
+export function parseTargets(text: string, catalog: readonly ServiceDefinition[]): ServiceName[] {
+  const names = text
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+  if (names.includes('all')) return catalog.map((service) => service.name);
+  const known = new Set<string>(catalog.map((service) => service.name));
+  const unknown = names.filter((name) => !known.has(name));
+  if (unknown.length > 0 || names.length === 0) {
+    const what = names.length === 0 ? 'No target is given' : `Unknown target ${unknown.join(', ')}`;
+    throw new CompositionError(`${what}: choose all, or some of ${[...known].join(', ')}.`);
+  }
+  return SERVICE_NAMES.filter((name) => names.includes(name));
+}
+
+/**
+ * Decides who answers each needed port: the local provider if its service is picked, else a remote client, else
+ * the process cannot be.
+ * @throws CompositionError naming what is missing
+ */
+export function compose(
+  targets: readonly ServiceName[],
+  catalog: readonly ServiceDefinition[],
+  remote: RemoteProvider = () => undefined,
+): Composition {
+  const services = catalog.filter((service) => targets.includes(service.name));
+  const ports = new Map<PortToken, { local: ProvidedPort } | { remote: object }>();
+  for (const service of services) {
+    // Every process checks tokens itself, so every service needs to know whom to trust.
+    for (const port of new Set([...service.needs, TokenTrust])) {
+      const owner = catalog.find((other) => other.provides.some((provided) => provided.port === port));
+      const provided = owner?.provides.find((candidate) => candidate.port === port);
+      if (!owner || !provided) throw new CompositionError(`No service provides the port ${port.port.name}, which ${service.name} needs.`);
+      if (!provided.callers.includes(service.name))
+        throw new CompositionError(`The service ${service.name} is no declared caller of the port ${port.port.name} of ${owner.name}.`);
+      if (services.includes(owner)) {
+        ports.set(port, { local: provided });
+        continue;
+      }
+      const client = remote(port, owner.name);
+      if (!client)
+        throw new CompositionError(
+          `The service ${service.name} needs ${owner.name} (port ${port.port.name}): add ${owner.name} to --target.`,
+        );
+      ports.set(port, { remote: client });
+    }
+  }
+  return { services, role: targets.includes('gateway') ? 'edge' : 'internal', ports };
+}

@@ -1,0 +1,144 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
+import { AccessTokenVerifier, AuthGuard, RevocationList, tokenConfig } from '@nexus/auth-guards';
+import { CachingInterceptor, cachingConfig, ResponseCache } from '@nexus/caching';
+import { type Config, platformConfig, publicUrl } from '@nexus/config';
+import { TokenTrust } from '@nexus/contracts';
+import { DatabaseRoot, databaseConfig } from '@nexus/database';
+import {
+  AnswerInterceptor,
+  IdempotencyInterceptor,
+  NexusExceptionFilter,
+  NexusFastifyAdapter,
+  reflectRoutes,
+  registerBodyParsers,
+  ValidationPipe,
+} from '@nexus/http';
+import { BUS_SCHEMA, Messaging } from '@nexus/messaging';
+import { type Logger, NestLogger } from '@nexus/observability';
+import { LocalRateLimiter, throttlingConfig } from '@nexus/throttling';
+import { createFront } from './chain/front.js';
+import { RouteTable } from './chain/route-table.js';
+import type { Composition } from './compose.js';
+import { collectControllers } from './controllers.js';
+import { databaseChecks, Health } from './health.js';
+import { HealthController } from './health.controller.js';
+import { localPort } from './local-port.js';
+import { ownContext } from './own-context.js';
+import { platformProviders } from './platform-providers.js';
+import { PolicyParts, policySteps } from './policy.js';
+import { RootModule } from './root.module.js';
+import { StartReport } from './start-report.js';
+
+/** A process that is assembled and not yet listening. */
+export interface NexusApp {
+  readonly composition: Composition;
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly nest: NestFastifyApplication;
+  readonly databases: DatabaseRoot;
+  readonly messaging: Messaging;
+  readonly revocations: RevocationList;
+  readonly policy: PolicyParts;
+  readonly health: Health;
+  readonly report: StartReport;
+  readonly routes: RouteTable;
+  /** One listener, with the whole policy chain; not listening yet. */
+  readonly server: Server;
+}
+
+const JSON_LIMIT_BYTES = 1024 * 1024;
+
+/** Opens every connection of the process. */
+async function connect(composition: Composition, config: Config, logger: Logger) {
+  const { NEXUS_ENV } = config.get(platformConfig);
+  const schemas = composition.services
+    .filter((service) => service.database)
+    .map((service) => ({ schema: service.name as string, entities: service.database?.entities }));
+  const databases = await DatabaseRoot.open(config.get(databaseConfig), NEXUS_ENV, [...schemas, { schema: BUS_SCHEMA }]);
+  try {
+    const messaging = await Messaging.open(databases.get(BUS_SCHEMA), (message, fields, error) => logger.warn(message, { ...fields, error }));
+    return { databases, messaging };
+  } catch (error) {
+    await databases.close();
+    throw error;
+  }
+}
+
+/**
+ * Assembles the one Nest app of a process from a composition. Everything global is registered here, once; feature
+ * modules register none.
+ */
+export async function createApp(composition: Composition, config: Config, logger: Logger): Promise<NexusApp> {
+  const modules = await Promise.all(composition.services.map((service) => service.module()));
+  const routes = new RouteTable([
+    ...reflectRoutes('gateway', [HealthController]).map((route) => route.policy),
+    ...composition.services.flatMap((service, i) =>
+      reflectRoutes(service.name, collectControllers(modules[i] as (typeof modules)[number])).map((route) => route.policy),
+    ),
+  ]);
+  const { databases, messaging } = await connect(composition, config, logger);
+  let nest: NestFastifyApplication | undefined;
+  try {
+    const find = <T>(token: Parameters<NestFastifyApplication['get']>[0]): T => {
+      if (!nest) throw new Error('A port was called before the modules were made');
+      return nest.get(token, { strict: false }) as T;
+    };
+    const ports = [...composition.ports].map(([token, source]) => ({
+      token,
+      client: 'remote' in source ? source.remote : localPort(token, () => find<object>(source.local.provider)),
+    }));
+    const trust = ports.find(({ token }) => (token as unknown) === TokenTrust)?.client as TokenTrust;
+    const context = () => ownContext(composition.services[0]?.name ?? 'nexus');
+    const revocations = new RevocationList(trust, context);
+    const tokens = config.get(tokenConfig);
+    const verifier = new AccessTokenVerifier(trust, revocations, context, {
+      issuer: publicUrl(config.get(platformConfig)),
+      audience: tokens.TOKEN_AUDIENCE,
+      graceMs: tokens.REVOCATION_GRACE_SECONDS * 1000,
+    });
+    const limiter = new LocalRateLimiter();
+    const cache = ResponseCache.of(config.get(cachingConfig));
+    const report = new StartReport();
+    const policy = new PolicyParts(config, routes, limiter, cache, verifier, logger, composition.role);
+    let server: Server | undefined;
+    const adapter = new NexusFastifyAdapter({
+      serverFactory: (handler: (request: IncomingMessage, response: ServerResponse) => void) => {
+        server = createFront(policySteps(policy), handler);
+        return server;
+      },
+      bodyLimit: JSON_LIMIT_BYTES,
+      exposeHeadRoutes: true,
+      skipMiddie: true,
+      genReqId: () => '',
+      routerOptions: { maxParamLength: 512 },
+    } as ConstructorParameters<typeof NexusFastifyAdapter>[0]);
+    const holder: { health?: Health } = {};
+    const providers = platformProviders({ config, logger, databases, messaging, cache, report, ports, holder });
+    const root = RootModule.of(modules, { providers, limiter, throttling: config.get(throttlingConfig) });
+    nest = await NestFactory.create<NestFastifyApplication>(root, adapter, {
+      bodyParser: false,
+      bufferLogs: false,
+      abortOnError: false,
+      logger: new NestLogger(logger),
+    });
+    const health = new Health(nest.get(HealthCheckService), nest.get(HealthIndicatorService), databaseChecks(databases));
+    holder.health = health;
+    registerBodyParsers(adapter.getInstance() as never, composition.role === 'edge');
+    nest.useGlobalPipes(new ValidationPipe());
+    nest.useGlobalGuards(new AuthGuard());
+    nest.useGlobalFilters(new NexusExceptionFilter(logger));
+    nest.useGlobalInterceptors(new CachingInterceptor(), new IdempotencyInterceptor(databases), new AnswerInterceptor());
+    await nest.init();
+    await adapter.getInstance().ready();
+    if (!server) throw new Error('Fastify made no server');
+    return { composition, config, logger, nest, databases, messaging, revocations, policy, health, report, routes, server };
+  } catch (error) {
+    await nest?.close().catch(() => undefined);
+    await messaging.close(0).catch(() => undefined);
+    await databases.close();
+    throw error;
+  }
+}

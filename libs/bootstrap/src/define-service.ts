@@ -1,0 +1,50 @@
+import type { Type } from '@nestjs/common';
+import type { ConfigSlice } from '@nexus/config';
+import type { EventDefinition, PortClass, ServiceName } from '@nexus/contracts';
+import type { MigrationClass, ServiceDatabase } from '@nexus/database';
+import type { JobBinding, Subscription } from '@nexus/messaging';
+
+/** An abstract class of `@nexus/contracts` as a value. */
+export type PortToken = PortClass & (abstract new (...args: never[]) => object);
+
+/** This service's side of a port. */
+export interface ProvidedPort {
+  readonly port: PortToken;
+  /** Provider in the service's module that implements it. */
+  readonly provider: Type;
+  /** Services that may call it. */
+  readonly callers: readonly ServiceName[];
+}
+
+/** One system outside the platform that a service talks to; network policies are made of it. */
+export interface Egress {
+  readonly to: 'postgres' | 'redis' | 's3' | 'elasticsearch' | 'smtp' | 'sms' | 'push' | 'oidc' | 'webhooks' | 'otlp';
+}
+
+/** What a service is, as data. The composition root makes a process of any set of them. */
+export interface ServiceDefinition {
+  readonly name: ServiceName;
+  /** Its port when it runs alone. */
+  readonly port: number;
+  /** The Nest module, loaded only when the service is picked. */
+  readonly module: () => Promise<Type>;
+  readonly provides: readonly ProvidedPort[];
+  readonly needs: readonly PortToken[];
+  readonly publishes: readonly EventDefinition[];
+  readonly subscribes: readonly Subscription[];
+  readonly jobs: readonly JobBinding[];
+  /** Its schema in the database; absent for a service without data. */
+  readonly database?: {
+    readonly entities?: ServiceDatabase['entities'];
+    readonly migrations: readonly MigrationClass[];
+  };
+  readonly config: readonly ConfigSlice[];
+  readonly egress: readonly Egress[];
+}
+
+/** Declares a service. */
+export function defineService(
+  definition: Pick<ServiceDefinition, 'name' | 'port' | 'module'> & Partial<ServiceDefinition>,
+): ServiceDefinition {
+  return { provides: [], needs: [], publishes: [], subscribes: [], jobs: [], config: [], egress: [], ...definition };
+}

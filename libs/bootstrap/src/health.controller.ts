@@ -1,0 +1,39 @@
+import { Controller } from '@nestjs/common';
+import { Public } from '@nexus/auth-guards';
+import { Endpoint } from '@nexus/http';
+import { z } from 'zod';
+import { Health } from './health.js';
+
+const status = z.object({ status: z.literal('ok') }).meta({ id: 'HealthStatus' });
+
+/** Probes on the API port; the management port answers the same. */
+@Public()
+@Controller('health')
+export class HealthController {
+  constructor(private readonly health: Health) {}
+
+  @Endpoint('GET', 'live', {
+    operation: 'getLiveness',
+    summary: 'Whether the process runs',
+    description: 'Looks at nothing but the process itself.',
+    response: status,
+    unlimited: true,
+  })
+  live() {
+    return { status: 'ok' as const };
+  }
+
+  @Endpoint('GET', 'ready', {
+    operation: 'getReadiness',
+    summary: 'Whether the process can serve requests',
+    description: 'Names in `details` what does not answer.',
+    response: status,
+    errors: ['unavailable'],
+    unlimited: true,
+  })
+  async ready() {
+    const failure = await this.health.readiness();
+    if (failure) throw failure;
+    return { status: 'ok' as const };
+  }
+}

@@ -1,0 +1,83 @@
+import { HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
+import type { DatabaseRoot } from '@nexus/database';
+import { type AppError, errors } from '@nexus/kernel';
+
+const CHECK_TIMEOUT_MS = 2_000;
+
+/** One thing the process cannot serve without. Never a peer's readiness: that would take all down with one. */
+export interface ReadinessCheck {
+  readonly name: string;
+  readonly check: () => Promise<void>;
+}
+
+async function within(work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    await Promise.race([
+      work,
+      new Promise<never>((_, reject) => {
+        timer = setTimeout(() => reject(new Error('timeout')), CHECK_TIMEOUT_MS);
+      }),
+    ]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Liveness and readiness of the process. */
+export class Health {
+  private state: 'starting' | 'ready' | 'stopping' = 'starting';
+  private running: Promise<AppError | undefined> | undefined;
+
+  constructor(
+    private readonly service: HealthCheckService,
+    private readonly indicators: HealthIndicatorService,
+    private readonly checks: readonly ReadinessCheck[],
+  ) {}
+
+  markReady(): void {
+    if (this.state === 'starting') this.state = 'ready';
+  }
+
+  /** From now on readiness answers 503, so that nobody sends new requests. */
+  markStopping(): void {
+    this.state = 'stopping';
+  }
+
+  /** Undefined when requests can be served, else the answer that says why not. Probes share one round of checks. */
+  readiness(): Promise<AppError | undefined> {
+    if (this.state !== 'ready') {
+      return Promise.resolve(errors.unavailable({ message: `The process is ${this.state}.`, headers: { 'Retry-After': '1' } }));
+    }
+    this.running ??= this.probe().finally(() => {
+      this.running = undefined;
+    });
+    return this.running;
+  }
+
+  private async probe(): Promise<AppError | undefined> {
+    const failed: string[] = [];
+    const indicators = this.checks.map(({ name, check }) => async () => {
+      const session = this.indicators.check(name);
+      try {
+        await within(check());
+        return session.up();
+      } catch {
+        failed.push(name);
+        return session.down();
+      }
+    });
+    try {
+      await this.service.check(indicators);
+      return undefined;
+    } catch {
+      const details = failed.map((name) => ({ code: 'unavailable', field: name, message: `${name} does not answer.` }));
+      return errors.unavailable({ details, headers: { 'Retry-After': '1' } });
+    }
+  }
+}
+
+/** The databases of the process, each with its own check. */
+export function databaseChecks(databases: DatabaseRoot): ReadinessCheck[] {
+  return databases.schemas.map((schema) => ({ name: `database:${schema}`, check: () => databases.get(schema).ping() }));
+}

@@ -1,0 +1,122 @@
+import type { IncomingMessage } from 'node:http';
+import type { AccessTokenVerifier } from '@nexus/auth-guards';
+import type { ResponseCache } from '@nexus/caching';
+import { type Config, platformConfig, publicUrl } from '@nexus/config';
+import type { Exchange, ExchangeDefaults } from '@nexus/http';
+import { HttpMetrics, type Logger, logRequest, observabilityConfig } from '@nexus/observability';
+import { canonicalAddress, type RateLimiter, throttlingConfig, TrustedProxies } from '@nexus/throttling';
+import { admit } from './chain/admit.js';
+import { answerFromCache } from './chain/cached-answer.js';
+import type { CrashReport, Step } from './chain/chain.js';
+import { cors } from './chain/cors.js';
+import { credentials } from './chain/credentials.js';
+import type { FrontOptions } from './chain/front.js';
+import { gate } from './chain/gate.js';
+import { InFlight } from './chain/in-flight.js';
+import { callerLimit, coarseLimit, type LimitCounters } from './chain/limits.js';
+import { findRoute, type RouteTable } from './chain/route-table.js';
+import { edgeConfig } from './edge.config.js';
+
+const HSTS = 'max-age=31536000; includeSubDomains';
+
+/** What the policy chain of a process is made of, and what it counts. */
+export class PolicyParts {
+  readonly inFlight = new InFlight();
+  readonly limits: LimitCounters = { allowed: 0, refused: 0 };
+  readonly defaults: ExchangeDefaults & { headers: string[] };
+  readonly metrics: HttpMetrics;
+  readonly proxies: TrustedProxies;
+
+  constructor(
+    readonly config: Config,
+    readonly routes: RouteTable,
+    readonly limiter: RateLimiter,
+    readonly cache: ResponseCache,
+    readonly verifier: AccessTokenVerifier,
+    readonly logger: Logger,
+    readonly role: 'edge' | 'internal',
+  ) {
+    const secure = publicUrl(config.get(platformConfig)).startsWith('https:');
+    this.defaults = {
+      headers: [
+        'X-Content-Type-Options',
+        'nosniff',
+        'Referrer-Policy',
+        'no-referrer',
+        ...(secure ? ['Strict-Transport-Security', HSTS] : []),
+      ],
+    };
+    this.metrics = HttpMetrics.forProcess();
+    const throttling = config.get(throttlingConfig);
+    this.proxies = new TrustedProxies(throttling.TRUSTED_PROXIES, throttling.TRUSTED_PROXY_HEADER);
+  }
+
+  /** From now on every answer closes its connection, so that clients go elsewhere. */
+  announceStop(): void {
+    if (!this.defaults.headers.includes('Connection')) this.defaults.headers.push('Connection', 'close');
+  }
+}
+
+/** The steps of an edge process; an internal one has no limits, cache or CORS: its callers are the platform's own. */
+function steps({ config, routes, limiter, cache, verifier, limits, role }: PolicyParts): Step[] {
+  const throttling = config.get(throttlingConfig);
+  if (role === 'internal') return [admit, findRoute(routes), credentials(verifier), gate(routes)];
+  return [
+    admit,
+    findRoute(routes),
+    coarseLimit(limiter, throttling, limits),
+    cors(config.get(edgeConfig).CORS_ORIGINS),
+    credentials(verifier),
+    callerLimit(limiter, throttling, limits),
+    gate(routes),
+    answerFromCache(cache),
+  ];
+}
+
+function crashReport(logger: Logger): CrashReport {
+  return (exchange, error) =>
+    logger.error('The policy chain crashed', { 'http.request.id': exchange.id, 'trace.id': exchange.trace.traceId, error });
+}
+
+function finished(parts: PolicyParts, exchange: Exchange): void {
+  const { LOG_REQUESTS } = parts.config.get(observabilityConfig);
+  const { request, response, route } = exchange;
+  // 499: the client went away before an answer, as nginx logs it.
+  const status = response.headersSent ? response.statusCode : 499;
+  const durationMs = Math.max(0, performance.now() - exchange.startedMark);
+  const method = request.method ?? '';
+  const service = route?.service ?? 'gateway';
+  parts.metrics.observe({ service, route: route?.path, method, status, durationSeconds: durationMs / 1000 });
+  if (LOG_REQUESTS === 'none' || (LOG_REQUESTS === 'errors' && status < 400)) return;
+  logRequest(parts.logger, {
+    service,
+    method,
+    route: route?.path,
+    url: request.url ?? '',
+    status,
+    durationMicros: Math.round(durationMs * 1000),
+    requestId: exchange.id,
+    traceId: exchange.trace.traceId,
+    spanId: exchange.trace.spanId,
+    actorId: exchange.actor.kind === 'anonymous' ? undefined : exchange.actor.id,
+    clientAddress: exchange.address,
+    cache: exchange.cacheStatus,
+    errorCode: exchange.errorCode,
+  });
+}
+
+/** How a listener of this process treats what it takes. */
+export function policySteps(parts: PolicyParts): FrontOptions {
+  return {
+    steps: steps(parts),
+    defaults: parts.defaults,
+    inFlight: parts.inFlight,
+    addressOf: (request: IncomingMessage) => {
+      const { remoteAddress } = request.socket;
+      if (parts.role === 'internal') return canonicalAddress(remoteAddress) ?? 'unknown';
+      return parts.proxies.clientAddress(remoteAddress, request.headers);
+    },
+    crashed: crashReport(parts.logger),
+    finished: (exchange) => finished(parts, exchange),
+  };
+}

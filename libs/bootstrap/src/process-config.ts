@@ -1,0 +1,33 @@
+import { tokenConfig } from '@nexus/auth-guards';
+import { cachingConfig } from '@nexus/caching';
+import { type Config, type ConfigSlice, type Environment, loadConfig, platformConfig } from '@nexus/config';
+import { databaseConfig } from '@nexus/database';
+import { observabilityConfig } from '@nexus/observability';
+import { throttlingConfig } from '@nexus/throttling';
+import type { ServiceDefinition } from './define-service.js';
+import { edgeConfig } from './edge.config.js';
+
+/** The slices of the platform itself, in the order of the docs. */
+export const PLATFORM_SLICES: readonly ConfigSlice[] = [
+  platformConfig,
+  databaseConfig,
+  observabilityConfig,
+  tokenConfig,
+  throttlingConfig,
+  cachingConfig,
+  edgeConfig,
+];
+
+function replicasNeedRedis(config: Config): string | undefined {
+  const { GATEWAY_REPLICAS, REDIS_URL } = config.get(edgeConfig);
+  return GATEWAY_REPLICAS > 1 && !REDIS_URL ? 'GATEWAY_REPLICAS above 1 needs REDIS_URL, or limits would not be exact' : undefined;
+}
+
+/**
+ * The configuration of a process with these services.
+ * @throws ConfigError naming every fault
+ */
+export function loadProcessConfig(services: readonly ServiceDefinition[], environment?: Environment): Config {
+  const slices = [...new Set([...PLATFORM_SLICES, ...services.flatMap((service) => service.config)])];
+  return loadConfig(slices, environment, [replicasNeedRedis]);
+}

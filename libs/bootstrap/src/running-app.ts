@@ -1,0 +1,131 @@
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { platformConfig } from '@nexus/config';
+import { flushLogs } from '@nexus/observability';
+import type { NexusApp } from './create-app.js';
+import { Housekeeping } from './housekeeping.js';
+import { startsWithService } from './lifecycle-hooks.js';
+import { createManagementServer } from './management.js';
+import { ownContext } from './own-context.js';
+
+/** A process that takes requests. */
+export interface RunningApp {
+  readonly app: NexusApp;
+  /** Addresses it listens on, e.g. `http://127.0.0.1:8080`. */
+  readonly urls: readonly string[];
+  readonly managementUrl: string;
+  /** Ends it in order; a second call waits for the first. */
+  stop(): Promise<void>;
+}
+
+/** A port that cannot be listened on: the sentence names the variable to change. */
+export class ListenError extends Error {
+  constructor(variable: string, host: string, port: number, code: string | undefined) {
+    const reason = code === 'EADDRINUSE' ? 'is in use' : code === 'EACCES' ? 'may not be used by this account' : `cannot be used (${code})`;
+    super(`Port ${port} on ${host} ${reason}: set ${variable} to another one.`);
+    this.name = 'ListenError';
+  }
+}
+
+async function listen(server: Server, variable: string, host: string, port: number): Promise<string> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(new ListenError(variable, host, port, error.code)));
+    server.listen(port, host, resolve);
+  });
+  const { address, port: bound, family } = server.address() as AddressInfo;
+  return `http://${family === 'IPv6' ? `[${address}]` : address}:${bound}`;
+}
+
+/** Lets each service do its start-up work, then starts its subscriptions and jobs. */
+async function startServices(app: NexusApp): Promise<void> {
+  const { composition, nest, messaging, databases } = app;
+  const container = nest as unknown as { container: { getModules(): Map<string, { providers: Map<unknown, { instance: unknown }> }> } };
+  const providers = new Set<unknown>();
+  for (const module of container.container.getModules().values()) {
+    for (const { instance } of module.providers.values()) providers.add(instance);
+  }
+  for (const provider of providers) {
+    if (startsWithService(provider)) await provider.onServiceStart(ownContext(composition.services[0]?.name ?? 'nexus'));
+  }
+  for (const service of composition.services) {
+    for (const { event, handler } of service.subscribes) {
+      await messaging.subscribe(service.name, event, nest.get(handler, { strict: false }), databases.get(service.name));
+    }
+    for (const { job, handler, concurrency } of service.jobs) {
+      await messaging.consume(job, nest.get(handler, { strict: false }), concurrency);
+    }
+  }
+}
+
+/** Starts services, opens the listeners, and says ready. */
+export async function runApp(app: NexusApp): Promise<RunningApp> {
+  const { config, logger, databases, health } = app;
+  const platform = config.get(platformConfig);
+  const housekeeping = new Housekeeping(databases, app.composition.services.filter((s) => s.database).map((s) => s.name), logger);
+  const management = createManagementServer(health);
+  let stopping: Promise<void> | undefined;
+  const stop = () => (stopping ??= shutDown(app, management, housekeeping));
+  try {
+    const managementUrl = await listen(management, 'MANAGEMENT_PORT', platform.MANAGEMENT_HOST, platform.MANAGEMENT_PORT);
+    await startServices(app);
+    await app.revocations.start();
+    // Internal processes have a port per service; how they are reached comes with the listeners of that shape.
+    const port = app.composition.role === 'edge' ? platform.PORT : (app.composition.services[0]?.port ?? platform.PORT);
+    const url = await listen(app.server, 'PORT', platform.HOST, port);
+    housekeeping.start();
+    health.markReady();
+    logger.info('The process is ready', { 'event.action': 'process-ready', url, services: app.composition.services.map((s) => s.name) });
+    return { app, urls: [url], managementUrl, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    if (server.listening) server.close(() => resolve());
+    else resolve();
+  });
+}
+
+/**
+ * Readiness 503 first, wait until nobody sends here any more, stop accepting, finish what runs, stop the jobs, then
+ * close what was opened, last first. Each phase is timed.
+ */
+async function shutDown(app: NexusApp, management: Server, housekeeping: Housekeeping): Promise<void> {
+  const { config, logger, health, policy, server, messaging, databases, nest, revocations } = app;
+  const { SHUTDOWN_DRAIN_MS, SHUTDOWN_TIMEOUT_MS } = config.get(platformConfig);
+  const phases: Record<string, number> = {};
+  const phase = async (name: string, work: () => Promise<unknown>) => {
+    const from = performance.now();
+    try {
+      await work();
+    } catch (error) {
+      logger.warn('A phase of the shutdown failed', { 'event.action': name, error });
+    }
+    phases[name] = Math.round(performance.now() - from);
+  };
+  health.markStopping();
+  policy.announceStop();
+  await phase('drain', () => new Promise((resolve) => setTimeout(resolve, SHUTDOWN_DRAIN_MS)));
+  await phase('requests', async () => {
+    const done = closed(server);
+    server.closeIdleConnections();
+    policy.inFlight.cancelStreams();
+    const left = await policy.inFlight.drained(SHUTDOWN_TIMEOUT_MS);
+    if (left > 0) logger.warn('Requests were cut off at shutdown', { left });
+    server.closeAllConnections();
+    await done;
+  });
+  await phase('jobs', () => messaging.close(SHUTDOWN_TIMEOUT_MS));
+  await phase('housekeeping', () => housekeeping.stop());
+  await phase('modules', () => nest.close());
+  revocations.close();
+  policy.inFlight.close();
+  await phase('database', () => databases.close());
+  management.closeAllConnections();
+  await phase('management', () => closed(management));
+  logger.info('The process has stopped', { 'event.action': 'process-stopped', phases });
+  await flushLogs();
+}

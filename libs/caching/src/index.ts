@@ -1,0 +1,16 @@
+export { type CacheKeyParts, cacheKey, canonicalUrl } from './cache-key.js';
+export { type CachePolicy, expandTags, type TagValues } from './cache-policy.js';
+export { type CacheOutcome, cacheStatus, type ForwardReason } from './cache-status.js';
+export type {
+  CacheCounters,
+  CachedAnswer,
+  CacheFill,
+  FlightPlace,
+  FreshAnswer,
+  StoreOptions,
+} from './cached-answer.js';
+export { type CachingConfig, cachingConfig } from './caching.config.js';
+export { CachingInterceptor, type FillSlot } from './caching.interceptor.js';
+export { CachingModule } from './caching.module.js';
+export { EncodedAnswer } from './encoded-answer.js';
+export { type InvalidationListener, ResponseCache, type ResponseCacheOptions } from './response-cache.js';

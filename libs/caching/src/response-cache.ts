@@ -1,0 +1,283 @@
+import { type Clock, systemClock } from '@nexus/kernel';
+import { LRUCache } from 'lru-cache';
+import type {
+  CacheCounters,
+  CachedAnswer,
+  CacheFill,
+  FlightPlace,
+  FreshAnswer,
+  StoreOptions,
+} from './cached-answer.js';
+import type { CachingConfig } from './caching.config.js';
+import { type Flight, Flights } from './flights.js';
+import { TagFences } from './tag-fences.js';
+import { TagIndex } from './tag-index.js';
+
+export interface ResponseCacheOptions {
+  /** Nothing is kept or collapsed when false. */
+  readonly enabled?: boolean;
+  readonly maxEntries?: number;
+  /** Most memory of all answers, in bytes. */
+  readonly maxBytes?: number;
+  /** Longest life of an answer, in ms. */
+  readonly ttlMs?: number;
+  /** By which share at most a life is shortened, at random, so that answers kept together do not end together. */
+  readonly jitter?: number;
+  /** How long followers wait for their leader, in ms. */
+  readonly flightMs?: number;
+  /** Tags whose last invalidation is remembered one by one. */
+  readonly maxFences?: number;
+  readonly clock?: Clock;
+}
+
+/** Who is told of invalidations; `from` is where they came from. */
+export type InvalidationListener = (tags: readonly string[], from: string) => void;
+
+interface Entry extends CachedAnswer {
+  readonly key: string;
+  /** Place of its fill among all fills. */
+  readonly begun: number;
+}
+
+/** No answer takes more than this share of the memory. */
+const LARGEST_SHARE = 16;
+const MAX_TAGS = 256;
+/** Rough cost of an entry's objects and of one tag link, in bytes. */
+const ENTRY_COST = 400;
+const TAG_COST = 120;
+
+/**
+ * The answers that this process keeps (L1): least recently used go first, bounded by number and bytes.
+ *
+ * An answer is never served once one of its tags was invalidated, also when it was read before and would be kept after:
+ * {@link beginFill} notes the moment, and keeping it compares. Invalidate after the change is committed and before
+ * it is answered.
+ */
+export class ResponseCache {
+  readonly enabled: boolean;
+  readonly #entries: LRUCache<string, Entry>;
+  readonly #index = new TagIndex<Entry>();
+  readonly #fences: TagFences;
+  readonly #flights: Flights;
+  readonly #listeners = new Set<InvalidationListener>();
+  readonly #clock: Clock;
+  readonly #ttlMs: number;
+  readonly #jitter: number;
+  readonly #maxEntryBytes: number;
+  readonly #count = {
+    hits: 0,
+    misses: 0,
+    stores: 0,
+    fenced: 0,
+    evictions: 0,
+    collapsed: 0,
+    invalidated: 0,
+    listenerFailures: 0,
+  };
+  #begun = 0;
+
+  constructor(options: ResponseCacheOptions = {}) {
+    const maxBytes = options.maxBytes ?? 64 * 1024 * 1024;
+    this.enabled = options.enabled ?? true;
+    this.#clock = options.clock ?? systemClock;
+    this.#ttlMs = options.ttlMs ?? 300_000;
+    this.#jitter = options.jitter ?? 0;
+    this.#maxEntryBytes = Math.max(1, Math.floor(maxBytes / LARGEST_SHARE));
+    this.#fences = new TagFences(options.maxFences ?? 10_000);
+    this.#flights = new Flights(options.flightMs ?? 5_000);
+    this.#entries = new LRUCache({
+      max: options.maxEntries ?? 1000,
+      maxSize: maxBytes,
+      dispose: (entry, _key, reason) => {
+        this.#index.remove(entry);
+        if (reason === 'evict') this.#count.evictions += 1;
+      },
+    });
+  }
+
+  /** A cache as configured. */
+  static of(config: CachingConfig, clock?: Clock): ResponseCache {
+    return new ResponseCache({
+      enabled: config.CACHE_ENABLED,
+      maxEntries: config.CACHE_L1_ENTRIES,
+      maxBytes: config.CACHE_L1_BYTES,
+      ttlMs: config.CACHE_L1_TTL_SECONDS * 1000,
+      clock,
+    });
+  }
+
+  get counters(): CacheCounters {
+    return {
+      ...this.#count,
+      entries: this.#entries.size,
+      bytes: this.#entries.calculatedSize,
+      tags: this.#index.tags,
+      links: this.#index.links,
+      flights: this.#flights.size,
+    };
+  }
+
+  /** The kept answer of a key; counts a hit or a miss. */
+  lookup(key: string): CachedAnswer | undefined {
+    if (!this.enabled) return undefined;
+    const answer = this.#find(key);
+    if (answer === undefined) this.#count.misses += 1;
+    else this.#count.hits += 1;
+    return answer;
+  }
+
+  /** Takes the right to keep an answer. Call it before the work starts: what is read earlier may be stale unnoticed. */
+  beginFill(key: string): CacheFill {
+    return this.#fill(key, undefined);
+  }
+
+  /**
+   * Joins all who miss the same key at this time: the first leads and does the work, the others wait for it, for a
+   * bounded time. Whoever comes after an invalidation does not join work that began before it.
+   *
+   * @param tags of the answer as far as they are known beforehand
+   */
+  flight(key: string, tags: readonly string[] = []): FlightPlace {
+    if (!this.enabled) return { leader: true, fill: this.#fill(key, undefined) };
+    const now = this.#clock.now();
+    const flight = this.#flights.get(key);
+    if (flight && !this.#flights.overdue(flight, now) && !this.#fences.stale(flight.tags, flight.moment)) {
+      return { leader: false, wait: () => this.#follow(flight) };
+    }
+    return { leader: true, fill: this.#fill(key, this.#flights.start(key, tags, this.#fences.now, now)) };
+  }
+
+  /**
+   * Drops every answer with one of the tags, and keeps those that are being made now from being stored.
+   * @param from where the invalidation came from, so that what a bus delivers is not sent to it again
+   */
+  invalidate(tags: readonly string[], { from = 'local' }: { readonly from?: string } = {}): void {
+    if (tags.length === 0) return;
+    this.#fences.raise(tags);
+    for (const tag of tags) {
+      for (const entry of this.#index.bearers(tag)) {
+        this.#entries.delete(entry.key);
+        this.#count.invalidated += 1;
+      }
+    }
+    for (const listener of this.#listeners) {
+      try {
+        listener(tags, from);
+      } catch {
+        // The change is committed and the answers are gone: a listener's trouble must not fail the request.
+        this.#count.listenerFailures += 1;
+      }
+    }
+  }
+
+  /** @returns ends the subscription */
+  onInvalidate(listener: InvalidationListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Drops everything, what is being made now included. Listeners are not told. */
+  clear(): void {
+    this.#fences.raiseAll();
+    this.#entries.clear();
+  }
+
+  #find(key: string): Entry | undefined {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return undefined;
+    const now = this.#clock.now();
+    // The second: the system clock was set back, so that the age is not known.
+    if (now < entry.expiresAt && now >= entry.storedAt) return entry;
+    this.#entries.delete(key);
+    return undefined;
+  }
+
+  async #follow(flight: Flight): Promise<CachedAnswer | undefined> {
+    await flight.wait(this.#flights.patience(flight, this.#clock.now()));
+    // Looked up now, not handed over: it may have been invalidated between landing and waking.
+    const answer = this.#find(flight.key);
+    if (answer !== undefined) this.#count.collapsed += 1;
+    return answer;
+  }
+
+  #fill(key: string, flight: Flight | undefined): CacheFill {
+    this.#begun += 1;
+    const ticket = { key, begun: this.#begun, moment: this.#fences.now };
+    return new Fill(key, flight, (answer, options) => this.#keep(ticket, answer, options));
+  }
+
+  #keep(ticket: Ticket, answer: FreshAnswer, { tags, ttlMs = this.#ttlMs }: StoreOptions): boolean {
+    const life = Math.floor(Math.min(ttlMs, this.#ttlMs) * (1 - this.#jitter * Math.random()));
+    const size = sizeOf(ticket.key, answer, tags);
+    if (!this.enabled || !(life > 0) || size > this.#maxEntryBytes || tags.length > MAX_TAGS) return false;
+    const present = this.#entries.peek(ticket.key);
+    if (this.#fences.stale(tags, ticket.moment) || (present !== undefined && present.begun > ticket.begun)) {
+      this.#count.fenced += 1;
+      return false;
+    }
+    const now = this.#clock.now();
+    const entry: Entry = {
+      status: 200,
+      head: answer.head,
+      etag: answer.etag,
+      contentType: answer.contentType,
+      tags: [...tags],
+      storedAt: now,
+      expiresAt: now + life,
+      key: ticket.key,
+      begun: ticket.begun,
+    };
+    this.#entries.set(ticket.key, entry, { size });
+    this.#index.add(entry);
+    this.#count.stores += 1;
+    return true;
+  }
+}
+
+interface Ticket {
+  readonly key: string;
+  readonly begun: number;
+  readonly moment: number;
+}
+
+class Fill implements CacheFill {
+  #settled = false;
+  #stored = false;
+
+  constructor(
+    readonly key: string,
+    private readonly flight: Flight | undefined,
+    private readonly keep: (answer: FreshAnswer, options: StoreOptions) => boolean,
+  ) {}
+
+  get stored(): boolean {
+    return this.#stored;
+  }
+
+  store(answer: FreshAnswer, options: StoreOptions): boolean {
+    if (this.#settled) return false;
+    this.#settled = true;
+    try {
+      this.#stored = this.keep(answer, options);
+    } finally {
+      this.flight?.land();
+    }
+    return this.#stored;
+  }
+
+  release(): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.flight?.land();
+  }
+
+  releaseWith(response: { once(event: 'close', listener: () => void): unknown }): void {
+    response.once('close', () => this.release());
+  }
+}
+
+function sizeOf(key: string, answer: FreshAnswer, tags: readonly string[]): number {
+  let size = ENTRY_COST + key.length + answer.head.length + (answer.etag?.length ?? 0);
+  for (const tag of tags) size += TAG_COST + tag.length;
+  return size;
+}

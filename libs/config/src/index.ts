@@ -1,0 +1,3 @@
+export { type ConfigField, type ConfigOf, type ConfigSlice, defineConfig } from './define-config.js';
+export { type Config, ConfigError, type Environment, env, loadConfig } from './load-config.js';
+export { type PlatformConfig, platformConfig, publicUrl } from './platform.config.js';

@@ -1,0 +1,64 @@
+import type { Exchange } from './exchange.js';
+import type { AppError } from '@nexus/kernel';
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** Statuses that have no body (RFC 9110 §6.4.1). */
+function bodiless(status: number): boolean {
+  return status === 204 || status === 304 || (status >= 100 && status < 200);
+}
+
+/** Every header of an answer in writing order; used for answers that are not JSON, too. */
+export function commonHeaders(exchange: Exchange): string[] {
+  return [...exchange.defaults.headers, 'X-Request-Id', exchange.id, ...exchange.headers];
+}
+
+/**
+ * Writes a whole answer. The only place that does, so that every answer carries the same headers whatever layer
+ * gave it. Does nothing when an answer is already under way.
+ *
+ * @param extra header names and values in turn
+ */
+export function writeAnswer(
+  exchange: Exchange,
+  status: number,
+  body: Buffer | string | undefined,
+  extra: readonly string[] = [],
+  contentType: string = JSON_TYPE,
+): void {
+  const { response, request } = exchange;
+  if (response.headersSent || response.destroyed) return;
+  const headers = commonHeaders(exchange);
+  for (const part of extra) headers.push(part);
+  // A body that nobody will read would be taken for the next request of the connection.
+  if (!request.complete && status >= 400) headers.push('Connection', 'close');
+  if (body === undefined || bodiless(status)) {
+    if (status !== 204 && status !== 304) headers.push('Content-Length', '0');
+    response.writeHead(status, headers);
+    response.end();
+    return;
+  }
+  headers.push('Content-Type', contentType, 'Content-Length', String(Buffer.byteLength(body)));
+  response.writeHead(status, headers);
+  if (request.method === 'HEAD') response.end();
+  else response.end(body);
+}
+
+/** The body of an error answer, in the one format. */
+export function errorBody(error: AppError, requestId: string): string {
+  return JSON.stringify({
+    success: false,
+    error: error.message,
+    error_code: error.status,
+    request_id: requestId,
+    details: error.details,
+  });
+}
+
+/** Answers with an error, in the one format. */
+export function writeError(exchange: Exchange, error: AppError): void {
+  exchange.errorCode = error.details[0]?.code ?? error.code;
+  const extra: string[] = ['Cache-Control', 'no-store'];
+  for (const [name, value] of Object.entries(error.headers)) extra.push(name, value);
+  writeAnswer(exchange, error.status, errorBody(error, exchange.id), extra);
+}

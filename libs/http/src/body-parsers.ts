@@ -1,0 +1,106 @@
+import { isUtf8 } from 'node:buffer';
+import { parse as parseQuery } from 'node:querystring';
+import { errors } from '@nexus/kernel';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import secureJson from 'secure-json-parse';
+import { exchangeOf } from './exchange.js';
+import { formToBody, normaliseKeys } from './normalise.js';
+
+const MAX_DEPTH = 64;
+const MAX_FORM_KEYS = 1000;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+/** Deeper nesting would overflow the stack of whoever walks it later. Brackets inside strings do not count. */
+function tooDeep(json: Buffer): boolean {
+  let depth = 0;
+  let inString = false;
+  for (let i = 0; i < json.length; i++) {
+    const byte = json[i];
+    if (inString) {
+      if (byte === BACKSLASH) i++;
+      else if (byte === QUOTE) inString = false;
+    } else if (byte === QUOTE) inString = true;
+    else if (byte === 0x7b || byte === 0x5b) {
+      if (++depth > MAX_DEPTH) return true;
+    } else if (byte === 0x7d || byte === 0x5d) depth--;
+  }
+  return false;
+}
+
+/** NUL and lone surrogates are valid JSON but no text: PostgreSQL stores neither. */
+function holdsNoText(value: unknown): boolean {
+  if (typeof value === 'string') return value.includes('\0') || !value.isWellFormed();
+  if (value === null || typeof value !== 'object') return false;
+  return Object.entries(value).some(([key, item]) => holdsNoText(key) || holdsNoText(item));
+}
+
+/**
+ * Reads a JSON body.
+ * @throws AppError `invalid_encoding`, `malformed_json` (also for keys that would reach a prototype)
+ */
+export function parseJson(body: Buffer): unknown {
+  if (body.length === 0) return undefined;
+  if (!isUtf8(body)) throw errors.invalid_encoding();
+  if (tooDeep(body)) throw errors.malformed_json({ message: `The body is nested deeper than ${MAX_DEPTH} levels.` });
+  let value: unknown;
+  try {
+    value = secureJson.parse(body, { protoAction: 'error', constructorAction: 'error' });
+  } catch {
+    throw errors.malformed_json();
+  }
+  // Only an escape can bring such text in: raw bytes were checked above.
+  if (body.includes('\\u0000') || body.includes('\\ud') || body.includes('\\uD')) {
+    if (holdsNoText(value)) throw errors.invalid_encoding();
+  }
+  return value;
+}
+
+function parseForm(body: Buffer, request: FastifyRequest): Record<string, unknown> {
+  const text = body.toString('latin1');
+  let form: Record<string, string | string[]>;
+  try {
+    form = parseQuery(text, '&', '=', { maxKeys: MAX_FORM_KEYS, decodeURIComponent: strictDecode }) as typeof form;
+  } catch {
+    throw errors.invalid_encoding();
+  }
+  for (const key of Object.keys(form)) {
+    if (key === '__proto__' || key === 'constructor' || key === 'prototype') throw errors.bad_request();
+  }
+  if (holdsNoText(form)) throw errors.invalid_encoding();
+  return formToBody(form, exchangeOf(request.raw).route?.body);
+}
+
+/** querystring falls back to a lax decoder when this throws, so the fault is kept apart from its own handling. */
+function strictDecode(text: string): string {
+  if (!/^[\x20-\x7e]*$/.test(text)) throw new URIError('not ASCII');
+  return decodeURIComponent(text);
+}
+
+/**
+ * Registers the body parsers of the platform.
+ * @param edge whether requests come from clients: forms and camelCase keys are taken and normalised there only
+ */
+export function registerBodyParsers(fastify: FastifyInstance, edge: boolean): void {
+  fastify.removeAllContentTypeParsers();
+  fastify.addContentTypeParser(['application/json'], { parseAs: 'buffer' }, async (request: FastifyRequest, body: Buffer) => {
+    const value = parseJson(body);
+    return edge ? normaliseKeys(value, exchangeOf(request.raw).route?.body) : value;
+  });
+  if (edge) {
+    fastify.addContentTypeParser(
+      ['application/x-www-form-urlencoded'],
+      { parseAs: 'buffer' },
+      async (request: FastifyRequest, body: Buffer) => parseForm(body, request),
+    );
+    fastify.addHook('preValidation', async (request) => {
+      const shape = exchangeOf(request.raw).route?.query;
+      if (shape) normaliseKeys(request.query, shape);
+    });
+  }
+  // Streams stay on the raw request: whoever takes them reads them.
+  fastify.addContentTypeParser('*', (request, _payload, done) => {
+    if (exchangeOf(request.raw).route?.consumes === 'stream') done(null, undefined);
+    else done(errors.unsupported_media_type());
+  });
+}

@@ -1,0 +1,101 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { FillSlot } from '@nexus/caching';
+import type { RoutePolicy } from '@nexus/contracts';
+import { type Actor, ANONYMOUS, type CallContext, type TraceContext } from '@nexus/kernel';
+
+/** Route parameters by name. */
+export type RouteParams = Readonly<Record<string, string | undefined>>;
+
+/** What an edge process adds to every answer, and how it treats a request: made once per process. */
+export interface ExchangeDefaults {
+  /** Header names and values in turn, on every answer. */
+  readonly headers: readonly string[];
+}
+
+/**
+ * One request and its answer, from the first byte to the last: the policy chain writes it, guards, interceptors
+ * and filters read it. It hangs on the raw request as `nexus`.
+ */
+export class Exchange {
+  actor: Actor = ANONYMOUS;
+  /** Client address, canonical text form. */
+  address = 'unknown';
+  route: RoutePolicy | undefined;
+  params: RouteParams = {};
+  /** Milliseconds since the epoch. */
+  deadline: number;
+  /** Header names and values in turn that this answer carries besides the defaults (limits, CORS, cache). */
+  readonly headers: string[] = [];
+  /** The right to keep this answer, where the cache may. */
+  fill: FillSlot | undefined;
+  /** `Cache-Status` member for logs, e.g. `hit`. */
+  cacheStatus: string | undefined;
+  /** First error code of the answer, for logs. */
+  errorCode: string | undefined;
+  /** Monotonic start, in ms (`performance.now`). */
+  readonly startedMark = performance.now();
+  private abort: AbortController | undefined;
+  private context: CallContext | undefined;
+
+  constructor(
+    readonly request: IncomingMessage,
+    readonly response: ServerResponse,
+    /** UUID v4; `X-Request-Id` and `request_id` of the answer. */
+    readonly id: string,
+    readonly trace: TraceContext,
+    readonly defaults: ExchangeDefaults,
+    /** Milliseconds since the epoch. */
+    readonly startedAt: number,
+    timeoutMs: number,
+  ) {
+    this.deadline = startedAt + timeoutMs;
+  }
+
+  /** Aborted when the client is gone or the time is over; made only for those who ask. */
+  get signal(): AbortSignal {
+    this.abort ??= new AbortController();
+    if (this.response.destroyed && !this.response.writableFinished) this.abort.abort();
+    return this.abort.signal;
+  }
+
+  /** Tells everyone who works for this request that nobody waits any more. */
+  cancel(): void {
+    this.abort?.abort();
+  }
+
+  /** What the request hands on to services. */
+  callContext(): CallContext {
+    if (!this.context) {
+      const exchange = this;
+      const userAgent = this.request.headers['user-agent'];
+      this.context = {
+        actor: this.actor,
+        requestId: this.id,
+        deadline: this.deadline,
+        trace: this.trace,
+        get signal() {
+          return exchange.signal;
+        },
+        address: this.address,
+        ...(userAgent === undefined ? {} : { userAgent }),
+      };
+    }
+    return this.context;
+  }
+}
+
+declare module 'node:http' {
+  interface IncomingMessage {
+    /** Set by the policy chain on every request. */
+    nexus?: Exchange;
+  }
+}
+
+/**
+ * The exchange of a request that came through the policy chain.
+ * @throws Error when it did not: a listener was built without the chain
+ */
+export function exchangeOf(raw: IncomingMessage): Exchange {
+  if (!raw.nexus) throw new Error('The request did not pass the policy chain');
+  return raw.nexus;
+}

@@ -1,0 +1,16 @@
+export { type Actor, ANONYMOUS, type AnonymousActor, ROLES, type Role, type ServiceActor, serviceActor, type UserActor } from './actor.js';
+export {
+  AppError,
+  type CatalogueEntry,
+  defineErrors,
+  type ErrorDefinition,
+  type ErrorDetail,
+  type ErrorFactory,
+  type ErrorOptions,
+  errorCatalogue,
+} from './app-error.js';
+export type { CallContext, TraceContext } from './call-context.js';
+export { type Clock, systemClock } from './clock.js';
+export { type CursorPosition, decodeCursor, encodeCursor, type Page } from './cursor.js';
+export { errors } from './errors.js';
+export { isUuid, isUuidV4, randomToken, uuidv4, uuidv7 } from './id.js';

@@ -1,0 +1,245 @@
+import { closeSync, constants, fstatSync, openSync, write, writeSync } from 'node:fs';
+
+/** Where finished lines go. `write` never throws and never blocks. */
+export interface LogDestination {
+  /** Takes one line that ends in `\n`. */
+  write(line: string): void;
+  /** Resolves when everything that was written before is handed over, or after `timeoutMs`; never rejects. */
+  flush(timeoutMs?: number): Promise<void>;
+  /** Hands over everything at once; gives up after `timeoutMs` when nobody reads. For exits and fatal records. */
+  flushSync(timeoutMs?: number): void;
+  /** Lines that could not be written because the reader was gone or too far behind. */
+  readonly lost: number;
+}
+
+export interface FdDestinationOptions {
+  /** The descriptor may block: write in a thread of the pool instead of on the event loop. */
+  readonly threaded?: boolean;
+  /** Characters kept for a reader that is behind; lines beyond are counted as lost. Default 8 Mi. */
+  readonly maxPending?: number;
+  /** Characters that are written without waiting for more. Default 32 Ki. */
+  readonly batch?: number;
+  /** Milliseconds after which a smaller batch is written. Default 50. */
+  readonly flushAfterMs?: number;
+  /** Makes the line that tells how many lines were lost, once the reader is back. */
+  readonly lossLine?: (lost: number) => string;
+}
+
+const GONE = new Set(['EPIPE', 'EBADF', 'ECONNRESET', 'ENXIO', 'ERR_STREAM_DESTROYED']);
+const FULL = new Set(['EAGAIN', 'EWOULDBLOCK', 'EBUSY', 'EINTR']);
+const MAX_RETRY_FULL_MS = 64;
+const RETRY_FAULT_MS = 1_000;
+/** A write that a pool thread has begun takes microseconds while somebody reads. */
+const THREAD_GRACE_MS = 20;
+const STAGING_BYTES = 128 * 1024;
+const encoder = new TextEncoder();
+
+function pause(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+/**
+ * Batches lines and writes them to a file descriptor.
+ *
+ * Descriptors that cannot block are written on the event loop: one system call per batch, no thread of the pool
+ * (which password hashing keeps busy), and what is left is known exactly when the process exits. For all others
+ * `threaded` keeps the event loop free.
+ */
+export class FdDestination implements LogDestination {
+  lost = 0;
+  private pending = '';
+  private pendingLines = 0;
+  private chunk: Uint8Array | undefined;
+  private staging: Uint8Array | undefined;
+  private offset = 0;
+  private chunkLines = 0;
+  /** Waiting: for a thread, or for a reader that is behind. */
+  private busy = false;
+  private inFlight = false;
+  private closed = false;
+  private armed = false;
+  private retryMs = 1;
+  private told = 0;
+  private waiters: (() => void)[] = [];
+  private readonly threaded: boolean;
+  private readonly maxPending: number;
+  private readonly batch: number;
+  private readonly flushAfterMs: number;
+  private readonly lossLine: ((lost: number) => string) | undefined;
+
+  constructor(
+    private readonly fd: number,
+    options: FdDestinationOptions = {},
+  ) {
+    this.threaded = options.threaded ?? false;
+    this.maxPending = options.maxPending ?? 8 * 1024 * 1024;
+    this.batch = options.batch ?? 32 * 1024;
+    this.flushAfterMs = options.flushAfterMs ?? 50;
+    this.lossLine = options.lossLine;
+  }
+
+  write(line: string): void {
+    if (this.closed || this.pending.length + line.length > this.maxPending) {
+      this.lost += 1;
+      return;
+    }
+    this.pending += line;
+    this.pendingLines += 1;
+    if (this.busy) return;
+    if (this.pending.length >= this.batch) this.pump();
+    else if (!this.armed) {
+      this.armed = true;
+      setTimeout(this.onTimer, this.flushAfterMs).unref();
+    }
+  }
+
+  flush(timeoutMs = 2_000): Promise<void> {
+    this.pump();
+    if (this.closed || (!this.busy && this.pending === '')) return Promise.resolve();
+    return new Promise((resolve) => {
+      // Referenced on purpose: whoever waits for the logs keeps the process alive that long.
+      const timer = setTimeout(resolve, timeoutMs);
+      this.waiters.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  flushSync(timeoutMs = 1_000): void {
+    if (this.closed) return;
+    if (this.inFlight) {
+      // The chunk belongs to its thread now; writing it again would double its lines.
+      pause(THREAD_GRACE_MS);
+      this.chunk = undefined;
+    }
+    const deadline = performance.now() + timeoutMs;
+    while (this.take()) {
+      const chunk = this.chunk as Uint8Array;
+      try {
+        this.advance(chunk, writeSync(this.fd, chunk, this.offset));
+      } catch (error) {
+        if (!FULL.has(codeOf(error))) return this.onFault(error);
+        if (performance.now() > deadline) return;
+        pause(2);
+      }
+    }
+    if (!this.busy) this.wake();
+  }
+
+  private readonly onTimer = (): void => {
+    this.armed = false;
+    this.pump();
+  };
+
+  /** Makes sure that there is a chunk to write; false when there is nothing left. */
+  private take(): boolean {
+    if (this.chunk) return true;
+    if (this.pending === '') return false;
+    if (this.lost > this.told && this.lossLine) {
+      this.pending += this.lossLine(this.lost - this.told);
+      this.told = this.lost;
+    }
+    this.chunk = this.encode(this.pending);
+    this.chunkLines = this.pendingLines;
+    this.offset = 0;
+    this.pending = '';
+    this.pendingLines = 0;
+    return true;
+  }
+
+  /** A batch of ordinary size goes into one buffer that is used again and again, as there is one chunk at a time. */
+  private encode(text: string): Uint8Array {
+    if (this.inFlight || text.length * 3 > STAGING_BYTES) return Buffer.from(text);
+    this.staging ??= new Uint8Array(STAGING_BYTES);
+    return this.staging.subarray(0, encoder.encodeInto(text, this.staging).written);
+  }
+
+  private pump(): void {
+    if (this.busy || this.closed) return;
+    while (this.take()) {
+      const chunk = this.chunk as Uint8Array;
+      if (this.threaded) {
+        this.busy = true;
+        this.inFlight = true;
+        write(this.fd, chunk, this.offset, chunk.length - this.offset, null, (error, written) => {
+          this.inFlight = false;
+          this.busy = false;
+          if (error) return this.onFault(error);
+          this.advance(chunk, written);
+          this.pump();
+        });
+        return;
+      }
+      try {
+        this.advance(chunk, writeSync(this.fd, chunk, this.offset));
+      } catch (error) {
+        return this.onFault(error);
+      }
+    }
+    this.wake();
+  }
+
+  private advance(chunk: Uint8Array, written: number): void {
+    this.retryMs = 1;
+    if (this.chunk !== chunk) return;
+    this.offset += written;
+    if (this.offset >= chunk.length) this.chunk = undefined;
+  }
+
+  private onFault(error: unknown): void {
+    const code = codeOf(error);
+    if (GONE.has(code)) return this.close();
+    this.busy = true;
+    const wait = FULL.has(code) ? this.retryMs : RETRY_FAULT_MS;
+    this.retryMs = Math.min(this.retryMs * 2, MAX_RETRY_FULL_MS);
+    setTimeout(() => {
+      this.busy = false;
+      this.pump();
+    }, wait).unref();
+  }
+
+  /** Nobody will ever read: from now on lines are only counted. */
+  private close(): void {
+    this.closed = true;
+    this.lost += this.pendingLines + (this.chunk ? this.chunkLines : 0);
+    this.pending = '';
+    this.pendingLines = 0;
+    this.chunk = undefined;
+    this.wake();
+  }
+
+  private wake(): void {
+    if (this.waiters.length === 0) return;
+    const waiters = this.waiters;
+    this.waiters = [];
+    for (const wake of waiters) wake();
+  }
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException | undefined)?.code ?? '';
+}
+
+/**
+ * Opens a destination on an inherited descriptor.
+ *
+ * A pipe or terminal is opened a second time with `O_NONBLOCK`: the flag then belongs to this process alone, and a
+ * reader that stalls can neither stop the event loop nor hold up an exit. Files never stall. Where that is not
+ * possible (sockets, other systems, a pipe of another user) the thread pool does the writing.
+ */
+export function openFdDestination(fd: number, options: FdDestinationOptions = {}): FdDestination {
+  try {
+    const stat = fstatSync(fd);
+    if (stat.isFile()) return new FdDestination(fd, options);
+    if (stat.isFIFO() || stat.isCharacterDevice()) {
+      const own = openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+      const again = fstatSync(own);
+      if (again.ino === stat.ino && again.dev === stat.dev) return new FdDestination(own, options);
+      closeSync(own);
+    }
+  } catch {
+    // No such descriptor, no /proc, or no right to open it again: the first write tells the rest.
+  }
+  return new FdDestination(fd, { ...options, threaded: true });
+}

@@ -1,0 +1,161 @@
+import { Gauge, type Metric, type MetricObjectWithValues, MetricType, type MetricValue, register } from 'prom-client';
+
+/** One sample of a collected metric. */
+export interface Sample {
+  readonly labels?: Readonly<Record<string, string | number>>;
+  readonly value: number;
+}
+
+/** Reads the present state; called at each scrape, so it must be cheap. */
+export type Collect = () => Iterable<Sample> | Promise<Iterable<Sample>>;
+
+export interface CollectorOptions {
+  /** `counter` for numbers that only grow; `gauge` (the default) for all others. */
+  readonly type?: 'gauge' | 'counter';
+}
+
+/** Samples of one metric; a collector that gives more is cut. */
+const MAX_SAMPLES = 2_000;
+const COLLECT_TIMEOUT_MS = 1_000;
+const ERRORS = 'metrics_collector_errors_total';
+
+const metrics = new Map<string, CollectedMetric>();
+const resets = new Set<() => void>();
+const errors = new Map<string, number>();
+
+function countError(name: string): void {
+  errors.set(name, (errors.get(name) ?? 0) + 1);
+}
+
+/** Waits for a collector no longer than a scrape can afford. */
+async function bounded(result: Promise<Iterable<Sample>>): Promise<Iterable<Sample>> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error('The collector took too long')), COLLECT_TIMEOUT_MS);
+  });
+  try {
+    return await Promise.race([result, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A metric whose samples are asked for at each scrape, from everyone who registered under its name. */
+class CollectedMetric extends Gauge<string> {
+  readonly collectors = new Set<Collect>();
+  readonly key: string;
+
+  constructor(
+    readonly title: string,
+    readonly text: string,
+    readonly names: readonly string[],
+    readonly kind: 'gauge' | 'counter',
+  ) {
+    super({ name: title, help: text, labelNames: names as string[] });
+    this.key = shapeOf(names, kind);
+  }
+
+  override async get(): Promise<MetricObjectWithValues<MetricValue<string>>> {
+    const values = new Map<string, MetricValue<string>>();
+    for (const collect of [...this.collectors]) {
+      try {
+        const result = collect();
+        for (const sample of result instanceof Promise ? await bounded(result) : result) this.add(values, sample);
+      } catch {
+        countError(this.title);
+      }
+    }
+    const type = this.kind === 'counter' ? MetricType.Counter : MetricType.Gauge;
+    return { name: this.title, help: this.text, type, aggregator: 'sum', values: [...values.values()] };
+  }
+
+  /** Two samples with the same labels would make the whole scrape invalid: they are added up. */
+  private add(values: Map<string, MetricValue<string>>, { labels, value }: Sample): void {
+    if (typeof value !== 'number' || Number.isNaN(value)) return;
+    const own: Record<string, string> = {};
+    for (const name of this.names) own[name] = String(labels?.[name] ?? '');
+    const key = JSON.stringify(own);
+    const known = values.get(key);
+    if (known) known.value += value;
+    else if (values.size < MAX_SAMPLES) values.set(key, { labels: own, value });
+    else throw new RangeError('Too many samples');
+  }
+}
+
+function shapeOf(names: readonly string[], kind: string): string {
+  return `${kind}(${[...names].sort().join()})`;
+}
+
+/**
+ * Registers numbers that are read at each scrape: pools, caches, limits, queues. The same name may be registered by
+ * several services or apps of the process (put `service` among the labels); samples with equal labels are added up.
+ * A collector that throws, hangs (1 s) or gives more than 2000 samples costs only its own samples and is counted in
+ * `metrics_collector_errors_total`.
+ *
+ * @param name snake_case with its unit; counters end in `_total`
+ * @returns takes the collector away again
+ * @throws Error when the name is taken by a metric of another type or with other labels
+ * @example
+ * registerCollector('db_pool_connections', 'Connections by state.', ['service', 'state'], () => [
+ *   { labels: { service: 'user', state: 'idle' }, value: pool.idleCount },
+ * ]);
+ */
+export function registerCollector(
+  name: string,
+  help: string,
+  labelNames: readonly string[],
+  collect: Collect,
+  options: CollectorOptions = {},
+): () => void {
+  const kind = options.type ?? 'gauge';
+  let metric = metrics.get(name);
+  if (!metric) {
+    if (register.getSingleMetric(name)) throw new Error(`The metric ${name} exists already`);
+    metric = new CollectedMetric(name, help, labelNames, kind);
+    metrics.set(name, metric);
+  }
+  if (metric.key !== shapeOf(labelNames, kind)) {
+    throw new Error(`The metric ${name} is registered as ${metric.key}, not as ${shapeOf(labelNames, kind)}`);
+  }
+  const { collectors } = metric;
+  const entry: Collect = () => collect();
+  collectors.add(entry);
+  return () => {
+    collectors.delete(entry);
+    if (collectors.size === 0 && metrics.get(name)?.collectors === collectors) {
+      metrics.delete(name);
+      register.removeSingleMetric(name);
+    }
+  };
+}
+
+/** Puts a metric with accumulators of its own into the registry; `reset` is called by {@link resetMetrics}. */
+export function registerOwnMetric(name: string, create: () => Metric, reset: () => void): void {
+  if (!register.getSingleMetric(name)) create();
+  resets.add(reset);
+}
+
+/** All metrics of the process in the Prometheus text format 0.0.4, for the management port. */
+export async function renderMetrics(): Promise<{ contentType: string; body: string }> {
+  if (!metrics.has(ERRORS)) {
+    registerCollector(
+      ERRORS,
+      'Scrapes at which a collector failed, by metric.',
+      ['metric'],
+      () => [...errors].map(([metric, value]) => ({ labels: { metric }, value })),
+      { type: 'counter' },
+    );
+  }
+  return { contentType: register.contentType, body: await register.metrics() };
+}
+
+/** For tests: takes all collectors away and sets what was counted back to zero; default metrics stay. */
+export function resetMetrics(): void {
+  for (const [name, metric] of metrics) {
+    metric.collectors.clear();
+    register.removeSingleMetric(name);
+  }
+  metrics.clear();
+  errors.clear();
+  for (const reset of resets) reset();
+}

@@ -1,0 +1,10 @@
+export { type AddressKey, addressKey, canonicalAddress } from './address.js';
+export { CredentialLimit, type CredentialLimitName, CredentialThrottlerGuard } from './credential-throttler.guard.js';
+export { LocalRateLimiter, type LocalRateLimiterOptions } from './local-rate-limiter.js';
+export { type RateHeaders, rateHeaders } from './rate-headers.js';
+export { type RateDecision, RateLimiter } from './rate-limiter.js';
+export { NexusThrottlerStorage } from './throttler-storage.js';
+export { type ThrottlingConfig, throttlingConfig } from './throttling.config.js';
+export { ThrottlingModule, type ThrottlingOptions } from './throttling.module.js';
+export { type AppliedLimit, addressLimit, tierLimit } from './tier-limit.js';
+export { type ProxyHeader, TrustedProxies } from './trusted-proxies.js';

@@ -1,0 +1,62 @@
+/**
+ * `npm run verify`: what needs further real servers than PostgreSQL. Each is found or installed and started here; one
+ * that cannot be had is named, and where CI is set that is a failure.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { findRedis } from './redis-server.ts';
+
+type Outcome = 'passed' | 'failed' | 'nothing to run' | `skipped: ${string}`;
+
+interface Suite {
+  readonly name: string;
+  run(): Outcome;
+}
+
+const root = path.resolve(import.meta.dirname, '../..');
+
+function node(...args: string[]): Outcome {
+  const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
+  return status === 0 ? 'passed' : 'failed';
+}
+
+const SUITES: readonly Suite[] = [
+  {
+    name: 'faults of cache-manager-redis-store (docs/adr/0003)',
+    run() {
+      if (!findRedis()) return 'skipped: no Redis (apt-get install redis-server)';
+      return node('tools/verify/replaced-cache-store/reproduce.ts');
+    },
+  },
+  {
+    name: 'test/verify',
+    run() {
+      const specs = path.join(root, 'test/verify');
+      const found =
+        existsSync(specs) && readdirSync(specs, { recursive: true }).some((file) => /\.spec\.ts$/.test(`${file}`));
+      if (!found) return 'nothing to run';
+      return node(
+        '--experimental-vm-modules',
+        '--disable-warning=ExperimentalWarning',
+        'node_modules/jest/bin/jest.js',
+        '--ci',
+        // The Jest configuration leaves test/verify out of every other run.
+        '--testPathIgnorePatterns=/node_modules/',
+        '--testPathIgnorePatterns=/dist/',
+        '--testPathPatterns=/test/verify/',
+      );
+    },
+  },
+];
+
+const serversMustBeThere = !['', '0', 'false'].includes(process.env.CI ?? '');
+let failed = false;
+for (const { name, run } of SUITES) {
+  console.log(`--> ${name}`);
+  const start = performance.now();
+  const outcome = run();
+  console.log(`--> ${name}: ${outcome} (${((performance.now() - start) / 1000).toFixed(1)} s)`);
+  if (outcome === 'failed' || (outcome.startsWith('skipped') && serversMustBeThere)) failed = true;
+}
+process.exitCode = failed ? 1 : 0;

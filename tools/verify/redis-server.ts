@@ -1,0 +1,145 @@
+/** Real Redis servers for suites that need one: found or installed, started on free ports, stopped with their data. */
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+
+const START_TIMEOUT_MS = 10_000;
+const STOP_TIMEOUT_MS = 5_000;
+
+/** The `redis-server` of this machine; on Debian and Ubuntu it is installed when that is allowed (root). */
+export function findRedis(): string | undefined {
+  return onPath('redis-server') ?? (installRedis() ? onPath('redis-server') : undefined);
+}
+
+function onPath(name: string): string | undefined {
+  const folders = [...(process.env.PATH ?? '').split(path.delimiter), '/usr/bin', '/usr/local/bin'];
+  return folders.map((folder) => path.join(folder, name)).find(isExecutable);
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function installRedis(): boolean {
+  if (process.getuid?.() !== 0 || !onPath('apt-get')) return false;
+  console.log('installing redis-server with apt-get');
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  return [['update'], ['install', '--yes', '--no-install-recommends', 'redis-server']].every((args) => {
+    const { status, stderr } = spawnSync('apt-get', ['-qq', ...args], { env, encoding: 'utf8', timeout: 240_000 });
+    if (status !== 0) console.error(`apt-get ${args[0]} failed: ${stderr.trim()}`);
+    return status === 0;
+  });
+}
+
+export interface RedisServer {
+  readonly port: number;
+  /** Runs `redis-cli` against the server and answers what it printed. */
+  cli(...args: string[]): Promise<string>;
+  stop(): Promise<void>;
+}
+
+/** Starts a server without persistence on 127.0.0.1 and waits until it answers. */
+export async function startRedis(binary: string, options: { cluster?: boolean } = {}): Promise<RedisServer> {
+  const [port, busPort] = await freePorts(2);
+  const folder = mkdtempSync(path.join(tmpdir(), 'nexus-redis-'));
+  const server = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no'];
+  const cluster = ['--cluster-enabled', 'yes', '--cluster-port', `${busPort}`, '--cluster-config-file', 'nodes.conf'];
+  const child = spawn(binary, [...server, ...(options.cluster ? cluster : [])], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await answering(child);
+  const cli = async (...args: string[]): Promise<string> => {
+    const { stdout } = await promisify(execFile)(path.join(path.dirname(binary), 'redis-cli'), [
+      '-p',
+      `${port}`,
+      ...args,
+    ]);
+    return stdout.trim();
+  };
+  const stop = async (): Promise<void> => {
+    await ended(child);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  return { port, cli, stop };
+}
+
+async function answering(child: ChildProcess): Promise<void> {
+  let log = '';
+  await new Promise<void>((resolve, reject) => {
+    const fail = (why: string): void => {
+      child.kill('SIGKILL');
+      reject(new Error(`redis-server ${why}:\n${log}`));
+    };
+    const deadline = setTimeout(() => fail('was not ready in time'), START_TIMEOUT_MS);
+    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+      log += chunk;
+      if (!log.includes('Ready to accept connections')) return;
+      clearTimeout(deadline);
+      resolve();
+    });
+    child.once('exit', (code) => {
+      clearTimeout(deadline);
+      fail(`ended with exit code ${code}`);
+    });
+  });
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const force = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+  child.kill('SIGTERM');
+  await once(child, 'exit');
+  clearTimeout(force);
+}
+
+/** Three masters that share the slots; the caller stops each. Leaves none behind when they do not come together. */
+export async function startRedisCluster(binary: string): Promise<RedisServer[]> {
+  const nodes: RedisServer[] = [];
+  try {
+    while (nodes.length < 3) nodes.push(await startRedis(binary, { cluster: true }));
+    const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`);
+    await nodes[0]?.cli('--cluster', 'create', ...addresses, '--cluster-yes');
+    await Promise.all(nodes.map(knowsTheWholeCluster));
+    return nodes;
+  } catch (error) {
+    await Promise.all(nodes.map((node) => node.stop()));
+    throw error;
+  }
+}
+
+async function knowsTheWholeCluster({ cli }: RedisServer): Promise<void> {
+  const deadline = performance.now() + START_TIMEOUT_MS;
+  while (!(await cli('cluster', 'info')).includes('cluster_state:ok')) {
+    if (performance.now() > deadline) throw new Error('the cluster did not form in time');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Ports held open together until all are known, so that they differ. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer().listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      return server;
+    }),
+  );
+  return await Promise.all(
+    servers.map(async (server) => {
+      const address = server.address();
+      server.close();
+      await once(server, 'close');
+      if (address === null || typeof address === 'string') throw new Error('no port was given');
+      return address.port;
+    }),
+  );
+}
