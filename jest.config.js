@@ -16,6 +16,9 @@ const swc = [
 
 export default {
   testEnvironment: 'node',
+  reporters: ['default', '<rootDir>/tools/check/jest-summary.mjs'],
+  globalSetup: '<rootDir>/tools/postgres/jest-global-setup.mjs',
+  globalTeardown: '<rootDir>/tools/postgres/jest-global-teardown.mjs',
   testRegex: '\\.spec\\.ts$',
   testPathIgnorePatterns: ['/node_modules/', '/dist/', '/test/acceptance/', '/test/verify/'],
   modulePathIgnorePatterns: ['<rootDir>/dist/'],

@@ -54,18 +54,13 @@ function fileRules(file: string, name: string): string[] {
   if (![stem, ...suffixes].every((part) => KEBAB.test(part))) rules.push(`${name}: names are kebab-case`);
   if (CATCH_ALL.test(stem)) rules.push(`${name}: no utils, helpers, common or shared; name it for what it does`);
   const inSource = /^(apps|libs)\/[^/]+\/src\/(.*)$/.exec(file);
-  if (inSource) rules.push(...kindRules(inSource[1] === 'apps', inSource[2] ?? '', stem, suffixes));
+  if (inSource) rules.push(...kindRules(inSource[2] ?? '', suffixes));
   return rules;
 }
 
-function kindRules(inApp: boolean, inner: string, stem: string, suffixes: readonly string[]): string[] {
+function kindRules(inner: string, suffixes: readonly string[]): string[] {
   const kinds = suffixes.at(-1) === 'spec' ? suffixes.slice(0, -1) : suffixes;
   const unknown = kinds.filter((kind) => !KINDS.includes(kind));
   if (unknown.length > 0) return [`suffix .${unknown[0]}: a file's kind is one of .${KINDS.join(' .')}, or .spec`];
-  if (kinds.length > 1) return [`${inner}: a file has one kind`];
-  if (kinds.length === 1 || !inApp || suffixes.length > 0) return [];
-  const entry = inner === 'index.ts' || inner === 'main.ts' || /^migrations\/(\d{4}-[a-z0-9-]+|index)\.ts$/.test(inner);
-  return entry
-    ? []
-    : [`${stem}.ts: in an app a file says its kind: <stem>.<kind>.ts, kind one of .${KINDS.join(' .')}`];
+  return kinds.length > 1 ? [`${inner}: a file has one kind`] : [];
 }

@@ -7,7 +7,7 @@ import { StartError } from './start-error.mjs';
 
 const STAMP = '.nexus-build';
 const ENTRY = join('apps', 'main.js');
-const STAGING = /^\.dist-[0-9a-f]{8}$/;
+const STAGING = /^(?:nest-cli)?\.dist-[0-9a-f]{8}(?:\.json)?$/;
 
 /** @param {string} path @returns {string | undefined} */
 function text(path) {
@@ -59,9 +59,7 @@ export function isBuilt(root) {
  */
 export async function build(root, { node, progress, errors, lock, onChild }) {
   progress.step('Building', { atOnce: true });
-  for (const name of readdirSync(root)) {
-    if (STAGING.test(name)) rmSync(join(root, name), { recursive: true, force: true });
-  }
+  removeLeftovers(root);
   const name = `.dist-${randomBytes(4).toString('hex')}`;
   const staging = join(root, name);
   const config = join('.cache', `nest-cli${name}.json`);
@@ -98,6 +96,15 @@ export async function build(root, { node, progress, errors, lock, onChild }) {
     rmSync(staging, { recursive: true, force: true });
     rmSync(join(root, config), { force: true });
     progress.end();
+  }
+}
+
+/** @param {string} root removes what a killed build left */
+function removeLeftovers(root) {
+  for (const folder of [root, join(root, '.cache')]) {
+    for (const name of readdirSync(folder)) {
+      if (STAGING.test(name)) rmSync(join(folder, name), { recursive: true, force: true });
+    }
   }
 }
 

@@ -164,7 +164,7 @@ class Launch {
   async end(): Promise<void> {
     const { stop } = this.#options;
     const deadline = Date.now() + WHOLE_STOP_MS;
-    this.#progress.end();
+    this.#progress.step('Stopping');
     this.#rebuilder?.close();
     try {
       this.#lock.update({ stopping: true });
@@ -180,6 +180,7 @@ class Launch {
       await postgres.stop(stop.urgent.aborted ? 'immediate' : 'fast', left);
     }
     await this.#rebuilder?.idle();
+    this.#progress.end();
     if (typeof this.#log === 'number') closeSync(this.#log);
   }
 }

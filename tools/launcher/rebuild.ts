@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { type FSWatcher, readFileSync, watch } from 'node:fs';
+import { type FSWatcher, readdirSync, readFileSync, statSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { build, cacheFolder, isBuilt } from './build.mjs';
 import { waitForLock } from './file-lock.mjs';
@@ -17,12 +17,17 @@ function stampOf(root: string): string {
   }
 }
 
+function foldersIn(folder: string): string[] {
+  const entries = readdirSync(folder, { withFileTypes: true, recursive: true });
+  return [folder, ...entries.filter((entry) => entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name))];
+}
+
 /** Keeps dist/ in step with the sources while somebody works on them. */
 export class Rebuilder {
   readonly #root: string;
   readonly #err: NodeJS.WritableStream;
   readonly #onBuilt: () => Promise<void>;
-  readonly #watchers: FSWatcher[] = [];
+  readonly #watchers = new Map<string, FSWatcher>();
   #running: string;
   #timer: NodeJS.Timeout | undefined;
   #child: ChildProcess | undefined;
@@ -41,16 +46,34 @@ export class Rebuilder {
   /** @throws StartError when the system does not let us watch */
   start(): void {
     try {
-      for (const folder of ['apps', 'libs']) {
-        const watcher = watch(join(this.#root, folder), { recursive: true }, () => this.#changed());
-        watcher.on('error', (error) => this.#say(error));
-        this.#watchers.push(watcher);
-      }
+      this.#watchFolders();
     } catch (error) {
       this.close();
       throw new StartError(
         `The sources cannot be watched (${error instanceof Error ? error.message : error}): raise fs.inotify.max_user_watches, or use npm start.`,
       );
+    }
+  }
+
+  /**
+   * One watch per folder and not a recursive one, which on Linux loses a file that is replaced, as most editors do.
+   * Called again after each change, because folders come and go.
+   */
+  #watchFolders(): void {
+    const folders = ['apps', 'libs'].flatMap((name) => foldersIn(join(this.#root, name)));
+    // A folder that is removed and made again is another one, which the old watch does not see.
+    const wanted = new Map(folders.map((folder) => [`${statSync(folder).ino}:${folder}`, folder]));
+    for (const [key, watcher] of this.#watchers) {
+      if (wanted.has(key)) continue;
+      watcher.close();
+      this.#watchers.delete(key);
+    }
+    for (const [key, folder] of wanted) {
+      if (this.#watchers.has(key)) continue;
+      const watcher = watch(folder, () => this.#changed());
+      // The folder went away between the look and the watch; its parent's watch tells of it.
+      watcher.on('error', () => undefined);
+      this.#watchers.set(key, watcher);
     }
   }
 
@@ -72,6 +95,7 @@ export class Rebuilder {
 
   async #cycle(): Promise<void> {
     try {
+      this.#watchFolders();
       if (!isBuilt(this.#root)) await this.#build();
       const stamp = stampOf(this.#root);
       if (this.#closed || stamp === this.#running) return;
@@ -110,7 +134,7 @@ export class Rebuilder {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
-    for (const watcher of this.#watchers) watcher.close();
+    for (const watcher of this.#watchers.values()) watcher.close();
     this.#child?.kill('SIGTERM');
   }
 

@@ -1,6 +1,6 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { type Actor, ANONYMOUS } from '@nexus/kernel';
-import { type Access, accessOf } from './access.decorators.js';
+import { type Access, accessOf } from './access.decorator.js';
 import { authorise } from './authorise.js';
 
 interface CarriesActor {

@@ -1,5 +1,5 @@
 import { type Actor, errors } from '@nexus/kernel';
-import type { Access } from './access.decorators.js';
+import type { Access } from './access.decorator.js';
 
 /** `WWW-Authenticate` of a refusal (RFC 6750 §3). */
 export function challenge(error?: 'invalid_token'): Record<string, string> {

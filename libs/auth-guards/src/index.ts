@@ -1,4 +1,4 @@
-export { type Access, accessOf, Public, Roles, Scopes } from './access.decorators.js';
+export { type Access, accessOf, Public, Roles, Scopes } from './access.decorator.js';
 export { AccessTokenVerifier, type VerifierOptions } from './access-token-verifier.js';
 export { AuthGuard } from './auth.guard.js';
 export { tokenConfig } from './auth-guards.config.js';

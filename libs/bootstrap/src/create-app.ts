@@ -29,6 +29,7 @@ import { localPort } from './local-port.js';
 import { ownContext } from './own-context.js';
 import { platformProviders } from './platform-providers.js';
 import { PolicyParts, policySteps } from './policy.js';
+import { registerProcessMetrics } from './process-metrics.js';
 import { RootModule } from './root.module.js';
 import { StartReport } from './start-report.js';
 
@@ -47,6 +48,7 @@ export interface NexusApp {
   readonly routes: RouteTable;
   /** One listener, with the whole policy chain; not listening yet. */
   readonly server: Server;
+  readonly unregisterMetrics: () => void;
 }
 
 const JSON_LIMIT_BYTES = 1024 * 1024;
@@ -115,6 +117,7 @@ export async function createApp(composition: Composition, config: Config, logger
       genReqId: () => '',
       routerOptions: { maxParamLength: 512 },
     } as ConstructorParameters<typeof NexusFastifyAdapter>[0]);
+    const unregisterMetrics = registerProcessMetrics({ databases, cache, limits: policy.limits, revocations });
     const holder: { health?: Health } = {};
     const providers = platformProviders({ config, logger, databases, messaging, cache, report, ports, holder });
     const root = RootModule.of(modules, { providers, limiter, throttling: config.get(throttlingConfig) });
@@ -134,7 +137,7 @@ export async function createApp(composition: Composition, config: Config, logger
     await nest.init();
     await adapter.getInstance().ready();
     if (!server) throw new Error('Fastify made no server');
-    return { composition, config, logger, nest, databases, messaging, revocations, policy, health, report, routes, server };
+    return { composition, config, logger, nest, databases, messaging, revocations, policy, health, report, routes, server, unregisterMetrics };
   } catch (error) {
     await nest?.close().catch(() => undefined);
     await messaging.close(0).catch(() => undefined);

@@ -1,5 +1,5 @@
 import type { Type } from '@nestjs/common';
-import type { ConfigSlice } from '@nexus/config';
+import type { Config, ConfigSlice } from '@nexus/config';
 import type { EventDefinition, PortClass, ServiceName } from '@nexus/contracts';
 import type { MigrationClass, ServiceDatabase } from '@nexus/database';
 import type { JobBinding, Subscription } from '@nexus/messaging';
@@ -39,6 +39,8 @@ export interface ServiceDefinition {
     readonly migrations: readonly MigrationClass[];
   };
   readonly config: readonly ConfigSlice[];
+  /** Checks over several values of the configuration; each returns a sentence that keeps the process from starting, or nothing. */
+  readonly configRules?: readonly ((config: Config) => string | undefined)[];
   readonly egress: readonly Egress[];
 }
 

@@ -10,22 +10,18 @@ import type { PortToken } from './define-service.js';
  */
 export function localPort<T extends object>(token: PortToken, find: () => T): T {
   let provider: T | undefined;
-  const proxy: Record<string, unknown> = {};
-  for (const name of Object.getOwnPropertyNames(token.prototype)) if (name !== 'constructor') proxy[name] = undefined;
-  return new Proxy(proxy, {
-    get(_, name) {
-      // A promise-like look would make `await` call it.
-      if (typeof name !== 'string' || name === 'then') return undefined;
-      provider ??= find();
-      const method = (provider as Record<string, unknown>)[name];
-      if (typeof method !== 'function') return method;
-      const declared = token.port.methods[name];
-      if (!declared) return method.bind(provider);
-      return async (ctx: CallContext, input: unknown) => {
-        if (ctx.signal.aborted || Date.now() >= ctx.deadline) throw errors.timed_out();
-        if (ctx.actor.kind === 'service' && !declared.serviceActor) throw errors.forbidden();
-        return method.call(provider, ctx, input);
-      };
-    },
-  }) as T;
+  const member = (name: string): ((...args: unknown[]) => unknown) => {
+    provider ??= find();
+    return ((provider as Record<string, unknown>)[name] as (...args: unknown[]) => unknown).bind(provider);
+  };
+  const port: Record<string, unknown> = {};
+  for (const [name, { serviceActor }] of Object.entries(token.port.methods)) {
+    port[name] = async (ctx: CallContext, input: unknown) => {
+      if (ctx.signal.aborted || Date.now() >= ctx.deadline) throw errors.timed_out();
+      if (ctx.actor.kind === 'service' && !serviceActor) throw errors.forbidden();
+      return member(name)(ctx, input);
+    };
+  }
+  for (const name of token.port.streams) port[name] = (...args: unknown[]) => member(name)(...args);
+  return port as T;
 }

@@ -3,7 +3,7 @@ import type { AccessTokenVerifier } from '@nexus/auth-guards';
 import type { ResponseCache } from '@nexus/caching';
 import { type Config, platformConfig, publicUrl } from '@nexus/config';
 import type { Exchange, ExchangeDefaults } from '@nexus/http';
-import { HttpMetrics, type Logger, logRequest, observabilityConfig } from '@nexus/observability';
+import { type HttpMetrics, httpMetrics, isLoggedRequest, type Logger, logRequest, observabilityConfig } from '@nexus/observability';
 import { canonicalAddress, type RateLimiter, throttlingConfig, TrustedProxies } from '@nexus/throttling';
 import { admit } from './chain/admit.js';
 import { answerFromCache } from './chain/cached-answer.js';
@@ -46,7 +46,7 @@ export class PolicyParts {
         ...(secure ? ['Strict-Transport-Security', HSTS] : []),
       ],
     };
-    this.metrics = HttpMetrics.forProcess();
+    this.metrics = httpMetrics();
     const throttling = config.get(throttlingConfig);
     this.proxies = new TrustedProxies(throttling.TRUSTED_PROXIES, throttling.TRUSTED_PROXY_HEADER);
   }
@@ -87,7 +87,8 @@ function finished(parts: PolicyParts, exchange: Exchange): void {
   const method = request.method ?? '';
   const service = route?.service ?? 'gateway';
   parts.metrics.observe({ service, route: route?.path, method, status, durationSeconds: durationMs / 1000 });
-  if (LOG_REQUESTS === 'none' || (LOG_REQUESTS === 'errors' && status < 400)) return;
+
+  if (!isLoggedRequest(LOG_REQUESTS, status)) return;
   logRequest(parts.logger, {
     service,
     method,

@@ -29,5 +29,6 @@ function replicasNeedRedis(config: Config): string | undefined {
  */
 export function loadProcessConfig(services: readonly ServiceDefinition[], environment?: Environment): Config {
   const slices = [...new Set([...PLATFORM_SLICES, ...services.flatMap((service) => service.config)])];
-  return loadConfig(slices, environment, [replicasNeedRedis]);
+  const rules = services.flatMap((service) => service.configRules ?? []);
+  return loadConfig(slices, environment, [replicasNeedRedis, ...rules]);
 }

@@ -2,6 +2,7 @@ import { type DynamicModule, Global, Module, type Provider, type Type } from '@n
 import { TerminusModule } from '@nestjs/terminus';
 import type { RateLimiter, ThrottlingConfig } from '@nexus/throttling';
 import { ThrottlingModule } from '@nexus/throttling';
+import { MetricsModule } from '@nexus/observability';
 import { HealthController } from './health.controller.js';
 
 /** What every module may inject, made once at the root. */
@@ -24,6 +25,7 @@ export class RootModule {
     return {
       module: RootModule,
       imports: [
+        MetricsModule.forRoot(),
         PlatformModule.with(platform.providers, [HealthController]),
         ThrottlingModule.forRoot({ config: platform.throttling, limiter: platform.limiter }),
         ...services,

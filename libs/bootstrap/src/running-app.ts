@@ -123,6 +123,7 @@ async function shutDown(app: NexusApp, management: Server, housekeeping: Houseke
   await phase('modules', () => nest.close());
   revocations.close();
   policy.inFlight.close();
+  app.unregisterMetrics();
   await phase('database', () => databases.close());
   management.closeAllConnections();
   await phase('management', () => closed(management));

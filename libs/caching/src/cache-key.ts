@@ -13,6 +13,7 @@ export interface CacheKeyParts {
 const MAX_URL = 2048;
 const MAX_PARAMETERS = 64;
 const PLAIN_NAME = /^[A-Za-z0-9_.-]+$/;
+const FOLDABLE = /[A-Z_.-]/;
 /** Nothing a request target may hold (RFC 9112 §3.2); also what separates the parts of a key. */
 const CONTROL = /[\u0000-\u0020\u007f]/;
 
@@ -37,7 +38,7 @@ export function cacheKey({ audience, actor, method, url }: CacheKeyParts): strin
 
 /** Names that some reading of the query could take for the same one (`pageSize`, `page_size`) keep their order. */
 function fold(name: string): string {
-  return name.replaceAll(/[_.-]/g, '').toLowerCase();
+  return FOLDABLE.test(name) ? name.replaceAll(/[_.-]/g, '').toLowerCase() : name;
 }
 
 /**

@@ -28,8 +28,14 @@ export class TagFences {
       this.#moments.delete(tag);
       this.#moments.set(tag, this.#now);
     }
+    if (this.#moments.size > this.#maxTags) this.#forget();
+  }
+
+  /** Many at once: looking for the oldest skips over all that was moved since the last time. */
+  #forget(): void {
+    const kept = this.#maxTags - (this.#maxTags >> 3);
     for (const [tag, moment] of this.#moments) {
-      if (this.#moments.size <= this.#maxTags) break;
+      if (this.#moments.size <= kept) return;
       this.#floor = moment;
       this.#moments.delete(tag);
     }

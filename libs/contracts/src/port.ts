@@ -16,6 +16,8 @@ export interface PortDefinition<M extends Record<string, PortMethod> = Record<st
   /** Kebab-case; part of `POST /internal/v1/<name>/<method>`. */
   readonly name: string;
   readonly methods: M;
+  /** Members that are no calls but follow a stream of the provider. */
+  readonly streams: readonly string[];
 }
 
 /** What a provider of the port implements. */
@@ -32,6 +34,10 @@ export interface PortClass {
 }
 
 /** Declares the wire side of a port. */
-export function definePort<const M extends Record<string, PortMethod>>(name: string, methods: M): PortDefinition<M> {
-  return { name, methods };
+export function definePort<const M extends Record<string, PortMethod>>(
+  name: string,
+  methods: M,
+  streams: readonly string[] = [],
+): PortDefinition<M> {
+  return { name, methods, streams };
 }

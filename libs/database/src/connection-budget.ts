@@ -97,8 +97,11 @@ export class BudgetedPool extends pg.Pool {
     return result;
   }
 
-  override async end(): Promise<void> {
-    await super.end();
-    this.budget.leave(this);
+  override end(): Promise<void>;
+  override end(callback: () => void): void;
+  override end(callback?: () => void): Promise<void> | void {
+    const ended = super.end().then(() => this.budget.leave(this));
+    if (!callback) return ended;
+    ended.then(callback, callback);
   }
 }

@@ -9,9 +9,9 @@ export { Exchange, type ExchangeDefaults, exchangeOf, type RouteParams } from '.
 export { IdempotencyInterceptor } from './idempotency.interceptor.js';
 export { assertKey, IdempotencyStore, type KeptAnswer } from './idempotency-store.js';
 export { keyShape } from './key-shape.js';
-export { NexusFastifyAdapter, sendEncoded } from './nexus-fastify.adapter.js';
+export { NexusFastifyAdapter, sendEncoded } from './nexus-fastify-adapter.js';
 export { formToBody, normaliseKeys } from './normalise.js';
-export { Caller, Ctx, IfMatch } from './param.decorators.js';
+export { Caller, Ctx, IfMatch } from './param.decorator.js';
 export { type ReflectedRoute, reflectRoutes } from './reflect-routes.js';
 export { cursorQuery, idParam, timestamp } from './schemas.js';
 export { toAppError } from './to-app-error.js';

@@ -12,6 +12,29 @@ export interface LogDestination {
   readonly lost: number;
 }
 
+/** Keeps lines in memory, for tests that look at what was logged. */
+export class MemoryDestination implements LogDestination {
+  readonly lost = 0;
+  readonly lines: string[] = [];
+
+  write(line: string): void {
+    this.lines.push(line);
+  }
+
+  /** The records so far. */
+  records(): Record<string, unknown>[] {
+    return this.lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  }
+
+  flush(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  flushSync(): void {
+    // Nothing is held back.
+  }
+}
+
 export interface FdDestinationOptions {
   /** The descriptor may block: write in a thread of the pool instead of on the event loop. */
   readonly threaded?: boolean;
@@ -119,8 +142,9 @@ export class FdDestination implements LogDestination {
       try {
         this.advance(chunk, writeSync(this.fd, chunk, this.offset));
       } catch (error) {
-        if (!FULL.has(codeOf(error))) return this.onFault(error);
-        if (performance.now() > deadline) return;
+        const full = FULL.has(codeOf(error));
+        if (!full) this.onFault(error);
+        if (!full || performance.now() > deadline) return;
         pause(2);
       }
     }
@@ -165,16 +189,19 @@ export class FdDestination implements LogDestination {
         write(this.fd, chunk, this.offset, chunk.length - this.offset, null, (error, written) => {
           this.inFlight = false;
           this.busy = false;
-          if (error) return this.onFault(error);
-          this.advance(chunk, written);
-          this.pump();
+          if (error) this.onFault(error);
+          else {
+            this.advance(chunk, written);
+            this.pump();
+          }
         });
         return;
       }
       try {
         this.advance(chunk, writeSync(this.fd, chunk, this.offset));
       } catch (error) {
-        return this.onFault(error);
+        this.onFault(error);
+        return;
       }
     }
     this.wake();
@@ -189,7 +216,10 @@ export class FdDestination implements LogDestination {
 
   private onFault(error: unknown): void {
     const code = codeOf(error);
-    if (GONE.has(code)) return this.close();
+    if (GONE.has(code)) {
+      this.close();
+      return;
+    }
     this.busy = true;
     const wait = FULL.has(code) ? this.retryMs : RETRY_FAULT_MS;
     this.retryMs = Math.min(this.retryMs * 2, MAX_RETRY_FULL_MS);

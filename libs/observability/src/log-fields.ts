@@ -1,6 +1,6 @@
-import { types } from 'node:util';
 import type { CallContext } from '@nexus/kernel';
 import { isSecretKey, isSuspect, REDACTED, scrub } from './redaction.js';
+import { asError, MAX_STACK, nameOf, read, stackOf, textOf } from './thrown.js';
 
 /**
  * What a record carries besides its message. Keys in ECS notation (`user.id`, `event.action`) are written as they are,
@@ -17,7 +17,7 @@ export interface CleanFields {
 }
 
 /** Field sets of ECS 8 (https://www.elastic.co/guide/en/ecs/8.17/ecs-field-reference.html) that records may use. */
-const ECS_SETS = new Set(
+export const ECS_SETS: ReadonlySet<string> = new Set(
   (
     'client cloud container destination dns ecs error event file group host http labels log network orchestrator ' +
     'organization package process related server service source span threat tls trace transaction url user user_agent'
@@ -31,8 +31,6 @@ const MAX_ITEMS = 50;
 const MAX_NODES = 400;
 const MAX_TEXT = 2_048;
 const MAX_KEY = 128;
-const MAX_STACK = 6_144;
-const MAX_CAUSES = 4;
 /** Characters of one record's fields; a line stays below its bound whatever is logged. */
 const MAX_CHARS = 16_384;
 
@@ -42,22 +40,6 @@ export const MAX_MESSAGE = 4_096;
 /** Cuts text that is too long and takes secrets out. */
 export function cleanText(text: string, max = MAX_TEXT): string {
   return scrub(text.length > max ? `${text.slice(0, max)}… (${text.length - max} more)` : text);
-}
-
-function read(from: object, key: string): unknown {
-  try {
-    return (from as Record<string, unknown>)[key];
-  } catch {
-    return undefined;
-  }
-}
-
-function isError(value: unknown): value is object {
-  try {
-    return types.isNativeError(value) || value instanceof Error;
-  } catch {
-    return false;
-  }
 }
 
 const plainKeys = new Set<string>();
@@ -114,7 +96,7 @@ class Cleaner {
   private object(value: object, depth: number): unknown {
     if (--this.nodes < 0 || this.chars <= 0) return '[…]';
     try {
-      if (isError(value)) return { ...this.error(value) };
+      if (asError(value)) return { ...this.error(value) };
       if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
       if (value instanceof URL || value instanceof RegExp) return this.text(String(value));
       if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
@@ -184,17 +166,18 @@ class Cleaner {
 
   /** ECS `error.*` without the prefix; a chain of causes is appended to the stack trace. */
   error(thrown: unknown): { type?: string; message: string; code?: string; stack_trace?: string } {
-    if (!isError(thrown)) {
+    const error = asError(thrown);
+    if (!error) {
       const text = typeof thrown === 'object' && thrown !== null ? describe(this.value(thrown, 0)) : String(thrown);
       return { message: this.text(text) };
     }
-    const code = read(thrown, 'code');
+    const code = read(error, 'code');
     const known = typeof code === 'string' || typeof code === 'number';
     return {
-      type: this.text(nameOf(thrown), MAX_KEY),
-      message: this.text(textOf(thrown, 'message')),
+      type: this.text(nameOf(error), MAX_KEY),
+      message: this.text(textOf(error, 'message')),
       ...(known && { code: this.text(String(code), MAX_KEY) }),
-      stack_trace: this.text(stackOf(thrown, 0), MAX_STACK),
+      stack_trace: this.text(stackOf(error), MAX_STACK),
     };
   }
 }
@@ -208,36 +191,10 @@ function describe(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-function textOf(from: object, key: string): string {
-  const value = read(from, key);
-  return typeof value === 'string' ? value : '';
-}
-
-function nameOf(error: object): string {
-  const name = textOf(error, 'name');
-  if (name !== '' && name !== 'Error') return name;
-  const made = read(error, 'constructor');
-  return (typeof made === 'function' && made.name) || name || 'Error';
-}
-
-function stackOf(error: object, depth: number): string {
-  const stack = textOf(error, 'stack') || `${nameOf(error)}: ${textOf(error, 'message')}`;
-  if (depth >= MAX_CAUSES) return stack.slice(0, MAX_STACK);
-  const cause = read(error, 'cause');
-  const parts = [stack.slice(0, MAX_STACK)];
-  if (isError(cause)) parts.push(`Caused by: ${stackOf(cause, depth + 1)}`);
-  const errors = read(error, 'errors');
-  if (Array.isArray(errors)) {
-    for (const inner of errors.slice(0, MAX_CAUSES)) {
-      if (isError(inner)) parts.push(`Together with: ${stackOf(inner, MAX_CAUSES)}`);
-    }
-  }
-  return parts.join('\n').slice(0, 2 * MAX_STACK);
-}
+const ECS_KEY = /^[a-z_]+(?:\.[a-z0-9_]+)+$/;
 
 function isEcsKey(key: string): boolean {
-  const dot = key.indexOf('.');
-  return dot > 0 && ECS_SETS.has(key.slice(0, dot)) && !RESERVED.has(key);
+  return ECS_KEY.test(key) && ECS_SETS.has(key.slice(0, key.indexOf('.'))) && !RESERVED.has(key);
 }
 
 function isFlat(value: unknown): boolean {

@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '@nexus/kernel';
 import { pino } from 'pino';
-import { type FdDestinationOptions, type LogDestination, openFdDestination } from './log-destination.js';
+import { type FdDestinationOptions, type LogDestination, MemoryDestination, openFdDestination } from './log-destination.js';
 import { type CleanFields, cleanFields, cleanText, type LogFields, MAX_MESSAGE } from './log-fields.js';
 
 /** From the least to the most severe; `silent` logs nothing. */
@@ -30,6 +30,9 @@ export interface Logger {
   /** A logger that adds these fields to each record; a record's own fields win. */
   child(fields: LogFields): Logger;
 }
+
+/** Injection token of the process's {@link Logger}. */
+export const LOGGER = Symbol('logger');
 
 export interface LoggerOptions {
   readonly service: string;
@@ -168,19 +171,16 @@ function standardOutput(options: LoggerOptions): LogDestination {
   if (stdout) return stdout;
   stdout = openLogFile(1, {
     lossLine: (lost) => {
-      let line = '';
-      const sink: LogDestination = { ...silent, write: (text) => (line = text) };
+      const sink = new MemoryDestination();
       createLogger({ ...options, level: 'info', destination: sink }).warn('Log lines were lost: nobody read them', {
         'event.action': 'log-lines-lost',
         lost,
       });
-      return line;
+      return sink.lines.join('');
     },
   });
   return stdout;
 }
-
-const silent: Omit<LogDestination, 'write'> = { flush: () => Promise.resolve(), flushSync: () => undefined, lost: 0 };
 
 /** Opens a descriptor for logs, so that {@link flushLogs} and the end of the process flush it. */
 export function openLogFile(fd: number, options?: FdDestinationOptions): LogDestination {

@@ -1,4 +1,4 @@
-import { Gauge, type Metric, type MetricObjectWithValues, MetricType, type MetricValue, register } from 'prom-client';
+import { type Metric, register } from 'prom-client';
 
 /** One sample of a collected metric. */
 export interface Sample {
@@ -40,46 +40,74 @@ async function bounded(result: Promise<Iterable<Sample>>): Promise<Iterable<Samp
   }
 }
 
+/** One line of the text format. */
+export interface MetricLine {
+  /** Where it differs from the metric's name: `…_bucket`, `…_sum`, `…_count`. */
+  readonly metricName?: string;
+  readonly labels: Readonly<Record<string, string | number>>;
+  value: number;
+}
+
+/** What prom-client's registry asks of a metric. It is all that is needed to keep accumulators of one's own. */
+export interface RegistryMetric {
+  readonly name: string;
+  get(): Promise<{ name: string; help: string; type: string; aggregator: string; values: MetricLine[] }>;
+  reset(): void;
+}
+
+/** Puts a metric with accumulators of its own into the registry, in place of one of the same name. */
+export function registerMetric(metric: RegistryMetric): void {
+  register.removeSingleMetric(metric.name);
+  register.registerMetric(metric as unknown as Metric);
+}
+
 /** A metric whose samples are asked for at each scrape, from everyone who registered under its name. */
-class CollectedMetric extends Gauge<string> {
+class CollectedMetric implements RegistryMetric {
   readonly collectors = new Set<Collect>();
-  readonly key: string;
+  readonly shape: string;
 
   constructor(
-    readonly title: string,
-    readonly text: string,
-    readonly names: readonly string[],
-    readonly kind: 'gauge' | 'counter',
+    readonly name: string,
+    private readonly help: string,
+    private readonly labelNames: readonly string[],
+    private readonly type: 'gauge' | 'counter',
   ) {
-    super({ name: title, help: text, labelNames: names as string[] });
-    this.key = shapeOf(names, kind);
+    this.shape = shapeOf(labelNames, type);
   }
 
-  override async get(): Promise<MetricObjectWithValues<MetricValue<string>>> {
-    const values = new Map<string, MetricValue<string>>();
+  async get(): ReturnType<RegistryMetric['get']> {
+    const lines = new Map<string, MetricLine>();
     for (const collect of [...this.collectors]) {
       try {
         const result = collect();
-        for (const sample of result instanceof Promise ? await bounded(result) : result) this.add(values, sample);
+        for (const sample of result instanceof Promise ? await bounded(result) : result) this.add(lines, sample);
       } catch {
-        countError(this.title);
+        countError(this.name);
       }
     }
-    const type = this.kind === 'counter' ? MetricType.Counter : MetricType.Gauge;
-    return { name: this.title, help: this.text, type, aggregator: 'sum', values: [...values.values()] };
+    return { name: this.name, help: this.help, type: this.type, aggregator: 'sum', values: [...lines.values()] };
+  }
+
+  reset(): void {
+    // The numbers are not held here.
   }
 
   /** Two samples with the same labels would make the whole scrape invalid: they are added up. */
-  private add(values: Map<string, MetricValue<string>>, { labels, value }: Sample): void {
+  private add(lines: Map<string, MetricLine>, { labels, value }: Sample): void {
     if (typeof value !== 'number' || Number.isNaN(value)) return;
     const own: Record<string, string> = {};
-    for (const name of this.names) own[name] = String(labels?.[name] ?? '');
+    for (const name of this.labelNames) own[name] = String(labels?.[name] ?? '');
     const key = JSON.stringify(own);
-    const known = values.get(key);
+    const known = lines.get(key);
     if (known) known.value += value;
-    else if (values.size < MAX_SAMPLES) values.set(key, { labels: own, value });
+    else if (lines.size < MAX_SAMPLES) lines.set(key, { labels: own, value });
     else throw new RangeError('Too many samples');
   }
+}
+
+function checkNames(name: string, labelNames: readonly string[]): void {
+  if (!/^[a-z][a-z0-9_]*$/.test(name)) throw new Error(`${name} is no metric name`);
+  for (const label of labelNames) if (!/^[a-z][a-z0-9_]*$/.test(label)) throw new Error(`${label} is no label name`);
 }
 
 function shapeOf(names: readonly string[], kind: string): string {
@@ -94,7 +122,7 @@ function shapeOf(names: readonly string[], kind: string): string {
  *
  * @param name snake_case with its unit; counters end in `_total`
  * @returns takes the collector away again
- * @throws Error when the name is taken by a metric of another type or with other labels
+ * @throws Error when a name is not snake_case, or taken by a metric of another type or with other labels
  * @example
  * registerCollector('db_pool_connections', 'Connections by state.', ['service', 'state'], () => [
  *   { labels: { service: 'user', state: 'idle' }, value: pool.idleCount },
@@ -111,11 +139,13 @@ export function registerCollector(
   let metric = metrics.get(name);
   if (!metric) {
     if (register.getSingleMetric(name)) throw new Error(`The metric ${name} exists already`);
+    checkNames(name, labelNames);
     metric = new CollectedMetric(name, help, labelNames, kind);
+    registerMetric(metric);
     metrics.set(name, metric);
   }
-  if (metric.key !== shapeOf(labelNames, kind)) {
-    throw new Error(`The metric ${name} is registered as ${metric.key}, not as ${shapeOf(labelNames, kind)}`);
+  if (metric.shape !== shapeOf(labelNames, kind)) {
+    throw new Error(`The metric ${name} is registered as ${metric.shape}, not as ${shapeOf(labelNames, kind)}`);
   }
   const { collectors } = metric;
   const entry: Collect = () => collect();
@@ -129,9 +159,8 @@ export function registerCollector(
   };
 }
 
-/** Puts a metric with accumulators of its own into the registry; `reset` is called by {@link resetMetrics}. */
-export function registerOwnMetric(name: string, create: () => Metric, reset: () => void): void {
-  if (!register.getSingleMetric(name)) create();
+/** Has {@link resetMetrics} call this as well. */
+export function onMetricsReset(reset: () => void): void {
   resets.add(reset);
 }
 

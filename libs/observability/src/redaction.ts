@@ -2,9 +2,10 @@
 export const REDACTED = '[REDACTED]';
 
 const SECRET_KEY =
-  /passw|passphrase|passcode|^pwd$|pwd$|secret|token|authoriz|cookie|credential|apikey|accesskey|privatekey|signingkey|encryptionkey|masterkey|bearer|^jwt$|jwt$|^t?otp$|otpcode$|recoverycode|mfacode|signature|^hmac$|^pin$/;
+  /passw|passphrase|passcode|pwd$|secret|token|authoriz|cookie|credential|apikey|accesskey|privatekey|signingkey|encryptionkey|masterkey|bearer|jwt$|otp$|otpcode$|recoverycode|mfacode|signature|hmac$/;
 /** Names that contain a word of the list and hold nothing secret. */
 const HARMLESS_KEY = /^(tokentype|tokensleft|tokenexpiresin|tokenexpiresat|tokencount|maxtokens)$/;
+const NO_WORD = /[^a-z0-9]/g;
 const MAX_KNOWN_KEYS = 4_096;
 const knownKeys = new Map<string, boolean>();
 
@@ -12,8 +13,9 @@ const knownKeys = new Map<string, boolean>();
 export function isSecretKey(name: string): boolean {
   const known = knownKeys.get(name);
   if (known !== undefined) return known;
-  const plain = name.slice(0, 256).toLowerCase().replace(/[^a-z0-9]/g, '');
-  const secret = SECRET_KEY.test(plain) && !HARMLESS_KEY.test(plain);
+  const lower = name.slice(0, 256).toLowerCase();
+  const last = lower.slice(lower.lastIndexOf('.') + 1).replace(NO_WORD, '');
+  const secret = last === 'pin' || (SECRET_KEY.test(lower.replace(NO_WORD, '')) && !HARMLESS_KEY.test(last));
   if (knownKeys.size < MAX_KNOWN_KEYS && name.length <= 64) knownKeys.set(name, secret);
   return secret;
 }
@@ -113,7 +115,7 @@ const BASIC = /(basic\s{1,8})([A-Za-z0-9+/_-]{4,}={0,2})/gi;
 const NAMED_VALUE =
   /((?:passw|passphrase|pwd|secret|token|api[ _-]?key|credential)[\w-]{0,24}["'\\]{0,4}\s{0,4}[:=]\s{0,4})("(?:[^"\\]|\\[\s\S]){1,8192}"|\\{1,3}"[^"]{1,8192}"|'[^']{1,8192}'|[^\s&;]+)/gi;
 const API_KEY = /nx_[\w.-]{4,}/g;
-const HASH = /\$(?:argon2|2[aby]|scrypt|pbkdf2)[\w$=,.+/-]{8,}/g;
+const HASH = /\$(?:argon2|2[aby]\$|scrypt|pbkdf2)\S{8,}/g;
 const RUN = /(?<![\w.-])[\w.-]{20,}/g;
 const UUID_END = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 function isOpaque(part: string): boolean {

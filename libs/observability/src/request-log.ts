@@ -35,7 +35,6 @@ export interface RequestRecord {
   readonly errorCode?: string;
 }
 
-
 function levelOf(status: number): RecordLevel {
   return status >= 500 ? 'error' : 'info';
 }
@@ -44,8 +43,20 @@ function nanoseconds(micros: number): number {
   return micros > 0 && micros < 1e12 ? Math.round(micros * 1000) : 0;
 }
 
+const ADDRESS = /^[0-9a-f.:]{2,45}$/;
+
+/** ECS types `client.ip` as an address; one bad value and the record is refused where logs are kept. */
+function isAddress(text: string | undefined): boolean {
+  return text !== undefined && ADDRESS.test(text);
+}
+
 function wholeNumber(value: number): number {
   return Number.isSafeInteger(value) ? value : 0;
+}
+
+/** Whether a request gets an access line under `LOG_REQUESTS`. */
+export function isLoggedRequest(mode: RequestLogMode, status: number): boolean {
+  return mode === 'all' || (mode === 'errors' && !(status < 400));
 }
 
 /**
@@ -85,7 +96,7 @@ export function slowRequestLine(logger: Logger, request: RequestRecord): void {
     'trace.id': request.traceId,
     'span.id': request.spanId,
     'user.id': request.actorId,
-    'client.ip': request.clientAddress,
+    [isAddress(request.clientAddress) ? 'client.ip' : 'client.address']: request.clientAddress,
     'error.code': request.errorCode,
     route,
     cache: request.cache,
@@ -142,12 +153,20 @@ function isPlainWord(word: string): boolean {
 
 /** UUIDs, trace and span ids: nothing that is written so can be a secret or needs escaping. */
 const HEX_IDS = /^[0-9a-f-]{0,256}$/;
-const ADDRESS = /^[0-9a-f.:]{0,45}$/;
-
 /** The finished line, or `undefined` when some value needs escaping, cutting or cleaning. */
 function fastLine(logger: EcsLogger, level: RecordLevel, request: RequestRecord): string | undefined {
   const fixed = fixedOf(logger);
-  const { method, route = UNMATCHED_ROUTE, requestId, traceId, spanId, actorId, clientAddress, errorCode, cache } = request;
+  const {
+    method,
+    route = UNMATCHED_ROUTE,
+    requestId,
+    traceId,
+    spanId,
+    actorId,
+    clientAddress,
+    errorCode,
+    cache,
+  } = request;
   if (fixed === null || !isPlainWord(route) || !isPlainWord(method)) return undefined;
   const url = plainUrl(request.url, request.route);
   if (url === undefined) return undefined;
@@ -178,7 +197,7 @@ function fastLine(logger: EcsLogger, level: RecordLevel, request: RequestRecord)
   }
   if (!HEX_IDS.test(ids)) return undefined;
   if (clientAddress !== undefined) {
-    if (!ADDRESS.test(clientAddress)) return undefined;
+    if (!isAddress(clientAddress)) return undefined;
     line += `,"client.ip":"${clientAddress}"`;
   }
   if (errorCode !== undefined) {

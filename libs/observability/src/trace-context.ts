@@ -30,7 +30,14 @@ export function parseTraceparent(header: HeaderValue): Traceparent | undefined {
   if (typeof text !== 'string' || text.length < V00_LENGTH || text.length > MAX_TRACEPARENT) return undefined;
   const match = TRACEPARENT.exec(text);
   if (!match) return undefined;
-  const [, version, traceId, parentId, flags, rest] = match as unknown as [string, string, string, string, string, string?];
+  const [, version, traceId, parentId, flags, rest] = match as unknown as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string?,
+  ];
   if (version === 'ff' || (version === '00' && rest !== undefined)) return undefined;
   if (traceId === NO_TRACE || parentId === NO_SPAN) return undefined;
   return { traceId, parentId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };

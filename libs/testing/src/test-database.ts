@@ -1,5 +1,15 @@
 import { randomBytes } from 'node:crypto';
+import { defineConfig, loadConfig } from '@nexus/config';
 import pg from 'pg';
+import { z } from 'zod';
+
+const testConfig = defineConfig('testing', {
+  NEXUS_TEST_DATABASE_URL: {
+    schema: z.url({ error: 'is not set: run specs through Jest, whose set-up starts PostgreSQL' }),
+    description: 'PostgreSQL for specs, as its superuser.',
+    secret: true,
+  },
+});
 
 /** A database of a spec's own. */
 export interface TestDatabase {
@@ -21,11 +31,10 @@ async function asSuperuser(url: string, sql: string): Promise<void> {
 
 /**
  * Makes an empty database on the PostgreSQL that Jest has started.
- * @throws Error outside Jest's global set-up, when nothing says where PostgreSQL is
+ * @throws ConfigError outside Jest's global set-up, when nothing says where PostgreSQL is
  */
 export async function createTestDatabase(): Promise<TestDatabase> {
-  const server = process.env.NEXUS_TEST_DATABASE_URL;
-  if (!server) throw new Error('NEXUS_TEST_DATABASE_URL is not set: run specs through Jest, whose set-up starts PostgreSQL');
+  const server = loadConfig([testConfig]).get(testConfig).NEXUS_TEST_DATABASE_URL;
   const name = `nexus_test_${randomBytes(8).toString('hex')}`;
   await asSuperuser(server, `CREATE DATABASE ${name} TEMPLATE template0`);
   const url = new URL(server);

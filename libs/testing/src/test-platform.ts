@@ -44,7 +44,7 @@ export async function openTestPlatform(
       queued: async (event, subscriber) => {
         const rows = await databases
           .get(BUS_SCHEMA)
-          .query<{ data: { data: unknown; aggregate: unknown } }>('SELECT data FROM bus.job WHERE name = $1 ORDER BY id', [
+          .query<{ data: { data: unknown; aggregate: unknown } }>('SELECT data FROM bus.job WHERE name = $1 ORDER BY created_on, id', [
             queueName(event, subscriber),
           ]);
         return rows.map((row) => row.data);

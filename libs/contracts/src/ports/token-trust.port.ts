@@ -38,7 +38,7 @@ export abstract class TokenTrust {
       idempotent: true,
       serviceActor: true,
     },
-  });
+  }, ['subscribe']);
 
   /** Every key that may have signed a token which is still valid. */
   abstract keys(ctx: CallContext, input: Record<string, never>): Promise<{ keys: PublicJwk[] }>;

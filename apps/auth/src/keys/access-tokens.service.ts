@@ -1,0 +1,58 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { JwtService } from '@nestjs/jwt';
+import { tokenConfig } from '@nexus/auth-guards';
+import { type ConfigOf, type PlatformConfig, platformConfig, publicUrl } from '@nexus/config';
+import { type Role, uuidv4 } from '@nexus/kernel';
+import { SigningKeys } from './signing-keys.service.js';
+
+/** What an access token says. */
+export interface AccessGrant {
+  readonly userId: string;
+  readonly role: Role;
+  readonly sessionId: string;
+  readonly sessionVersion: number;
+  readonly amr: readonly string[];
+  /** Seconds since the epoch. */
+  readonly issuedAt: number;
+  /** Seconds since the epoch. */
+  readonly expiresAt: number;
+}
+
+/** Makes access tokens: JWT (RFC 7519) signed with ES256. */
+@Injectable()
+export class AccessTokens {
+  /** Life of a token, in s. */
+  readonly ttl: number;
+  private readonly issuer: string;
+  private readonly audience: string;
+
+  constructor(
+    private readonly jwt: JwtService,
+    private readonly keys: SigningKeys,
+    @Inject(tokenConfig.token) tokens: ConfigOf<typeof tokenConfig>,
+    @Inject(platformConfig.token) platform: PlatformConfig,
+  ) {
+    this.ttl = tokens.ACCESS_TOKEN_TTL_SECONDS;
+    this.audience = tokens.TOKEN_AUDIENCE;
+    this.issuer = publicUrl(platform);
+  }
+
+  async issue(grant: AccessGrant): Promise<string> {
+    const { kid, privateKey } = await this.keys.current();
+    const claims = {
+      iss: this.issuer,
+      aud: this.audience,
+      sub: grant.userId,
+      sid: grant.sessionId,
+      sv: grant.sessionVersion,
+      role: grant.role,
+      scope: '',
+      amr: grant.amr,
+      iat: grant.issuedAt,
+      exp: grant.expiresAt,
+      jti: uuidv4(),
+    };
+    // As a KeyObject: a PEM text would be parsed anew for each token, at twice the cost of the signature.
+    return this.jwt.signAsync(claims, { privateKey, algorithm: 'ES256', keyid: kid });
+  }
+}

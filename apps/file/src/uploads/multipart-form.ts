@@ -1,0 +1,292 @@
+import { isUtf8 } from 'node:buffer';
+import type { Readable } from 'node:stream';
+import { Dicer } from '@fastify/busboy';
+import { errors } from '@nexus/kernel';
+import { parse as parseDisposition } from 'content-disposition';
+import { fileErrors } from '../file.errors.js';
+
+/** What a form may hold besides the file's own bytes. */
+export interface FormLimits {
+  readonly fields: number;
+  /** Bytes of one field's value. */
+  readonly fieldBytes: number;
+  /** Bytes of one part's header. */
+  readonly headerBytes: number;
+  /** Bytes of everything that is not the file: headers, fields, preamble, epilogue. */
+  readonly overheadBytes: number;
+  /** A client that sends nothing for so long is given up, in ms. */
+  readonly idleMs: number;
+}
+
+/** The part of a form that is the file. */
+export interface FilePart {
+  /** As the client sent it: possibly with a path, possibly empty. */
+  readonly filename: string | undefined;
+  /** By lower-case name; the first of each. */
+  readonly headers: ReadonlyMap<string, string>;
+  readonly content: Readable;
+}
+
+/** What a reader of forms is told. */
+export interface FormHandler {
+  /**
+   * The file has begun; `fields` are those before it. Reads `content` to its end and returns `more`, or returns
+   * `enough` when nothing else of the request matters. Throwing ends the reading.
+   */
+  file(part: FilePart, fields: ReadonlyMap<string, string>): Promise<'more' | 'enough'>;
+  /** Every byte of the body as it came. */
+  bytes?(chunk: Buffer): void;
+}
+
+/** What the form held besides the file. */
+export interface Form {
+  readonly fields: ReadonlyMap<string, string>;
+  readonly hasFile: boolean;
+}
+
+const FILE_FIELD = 'file';
+const MAX_HEADER_PAIRS = 32;
+/** RFC 2046 §5.1.1. */
+const BOUNDARY = /^[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]$/;
+
+const malformed = (message?: string) => fileErrors.malformed_multipart(message === undefined ? {} : { message });
+
+interface Deferred {
+  readonly promise: Promise<void>;
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+function deferred(): Deferred {
+  const made = Promise.withResolvers<void>();
+  made.promise.catch(() => undefined);
+  return made;
+}
+
+/** Header values are UTF-8 where clients write names in them (RFC 7578 §5.1.3); the parser gives them byte by byte. */
+function utf8(latin1: string): string {
+  const bytes = Buffer.from(latin1, 'latin1');
+  if (!isUtf8(bytes)) throw errors.invalid_encoding();
+  return bytes.toString('utf8');
+}
+
+/**
+ * Reads `multipart/form-data` (RFC 7578) with one part named `file` from a stream as it comes, in constant memory:
+ * nothing is read from the source while the file's content is not taken.
+ */
+class FormReader {
+  private readonly dicer: Dicer;
+  private readonly fields = new Map<string, string>();
+  private readonly fieldWork: Promise<void>[] = [];
+  private readonly failed = deferred();
+  private readonly closed = deferred();
+  private readonly ended = deferred();
+  private readonly stopped = deferred();
+  private readonly idle: NodeJS.Timeout;
+  private fileWork: Promise<unknown> | undefined;
+  private file: Readable | undefined;
+  private fileBytes = 0;
+  private received = 0;
+  private parts = 0;
+  private headerPending = false;
+  private waiting = false;
+  /** The source has given everything. */
+  private whole = false;
+  private over = false;
+
+  constructor(
+    private readonly source: Readable,
+    boundary: string,
+    private readonly limits: FormLimits,
+    private readonly handler: FormHandler,
+  ) {
+    if (!BOUNDARY.test(boundary)) throw malformed('The boundary is missing or not valid.');
+    const config = { boundary, maxHeaderPairs: MAX_HEADER_PAIRS, maxHeaderSize: limits.headerBytes + 1 };
+    this.dicer = new Dicer(config);
+    this.dicer.on('part', (part) => this.guard(() => this.onPart(part)));
+    this.dicer.on('finish', () => this.guard(() => this.onClosed()));
+    this.dicer.on('error', () => this.fail(malformed()));
+    this.dicer.on('drain', () => this.onDrain());
+    this.idle = setTimeout(() => this.onIdle(), limits.idleMs);
+  }
+
+  async read(): Promise<Form> {
+    const { source } = this;
+    source.on('data', this.onData);
+    source.once('end', this.onEnd);
+    source.once('close', this.onGone);
+    // Stays: a source that breaks later must not crash the process.
+    source.on('error', this.onGone);
+    if (source.destroyed || source.readableEnded) this.onGone();
+    try {
+      const read = Promise.all([this.closed.promise, this.ended.promise]).then(() =>
+        Promise.all([...this.fieldWork, this.fileWork]),
+      );
+      await Promise.race([this.failed.promise, this.stopped.promise, read]);
+      return { fields: this.fields, hasFile: this.fileWork !== undefined };
+    } finally {
+      this.over = true;
+      clearTimeout(this.idle);
+      source.off('data', this.onData);
+      source.off('end', this.onEnd);
+      source.off('close', this.onGone);
+      source.pause();
+      // The one who takes the file lets go of it before anybody hears of the end.
+      await this.fileWork?.catch(() => undefined);
+    }
+  }
+
+  private fail(error: unknown): void {
+    if (this.over) return;
+    this.over = true;
+    this.failed.reject(error);
+    this.file?.destroy(error instanceof Error ? error : undefined);
+  }
+
+  private guard(work: () => void): void {
+    if (this.over) return;
+    try {
+      work();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  private readonly onData = (chunk: Buffer): void => {
+    if (this.over) return;
+    this.idle.refresh();
+    this.received += chunk.length;
+    this.guard(() => {
+      this.handler.bytes?.(chunk);
+      if (this.dicer.writable && !this.dicer.write(chunk)) {
+        this.waiting = true;
+        this.source.pause();
+      }
+      if (this.overhead() > this.limits.overheadBytes) throw malformed('The form holds too much besides the file.');
+    });
+  };
+
+  /** What was read and is not content of the file; short by what the parser still holds. */
+  private overhead(): number {
+    return this.received - this.fileBytes - (this.file?.readableLength ?? 0) - this.dicer.writableLength;
+  }
+
+  private onDrain(): void {
+    this.waiting = false;
+    if (this.over || this.whole) return;
+    this.idle.refresh();
+    this.source.resume();
+  }
+
+  /** Only the client is hurried: while the content is not taken, the wait is ours. */
+  private onIdle(): void {
+    if (this.waiting) this.idle.refresh();
+    else this.fail(errors.request_timeout());
+  }
+
+  private readonly onEnd = (): void => {
+    this.whole = true;
+    this.source.off('close', this.onGone);
+    clearTimeout(this.idle);
+    this.ended.resolve();
+    // Reports a missing end of the form as an error.
+    this.guard(() => this.dicer.end());
+  };
+
+  private readonly onGone = (): void => {
+    this.fail(fileErrors.upload_incomplete());
+  };
+
+  /** The closing delimiter was read. */
+  private onClosed(): void {
+    if (this.headerPending) throw malformed('A part has no complete header.');
+    this.closed.resolve();
+  }
+
+  private onPart(part: Dicer.PartStream): void {
+    part.on('error', () => undefined);
+    if (this.headerPending) throw malformed('A part has no complete header.');
+    if (++this.parts > this.limits.fields + 1) throw malformed('The form has too many parts.');
+    this.headerPending = true;
+    part.on('header', (header) =>
+      this.guard(() => {
+        this.headerPending = false;
+        this.onHeader(part, header as Record<string, string[]>);
+      }),
+    );
+  }
+
+  private onHeader(part: Dicer.PartStream, raw: Readonly<Record<string, readonly string[]>>): void {
+    const headers = new Map<string, string>();
+    let bytes = 0;
+    let pairs = 0;
+    for (const [name, values] of Object.entries(raw)) {
+      for (const value of values) bytes += name.length + value.length + 4;
+      pairs += values.length;
+      headers.set(name, values[0] as string);
+    }
+    // The parser cuts off what is beyond its limits without a word.
+    if (bytes > this.limits.headerBytes || pairs >= MAX_HEADER_PAIRS) throw malformed('The header of a part is too long.');
+    if (raw['content-disposition']?.length !== 1) throw malformed('A part has no Content-Disposition.');
+    const { type, parameters } = parseDisposition(utf8(raw['content-disposition'][0] as string), { multipart: true });
+    const { name, filename } = parameters;
+    if (type !== 'form-data' || name === undefined) throw malformed('A part is no named part of a form.');
+    const coding = headers.get('content-transfer-encoding')?.trim().toLowerCase() ?? 'binary';
+    if (!['7bit', '8bit', 'binary'].includes(coding)) throw malformed('Parts must be sent as they are, not encoded.');
+    if (name === FILE_FIELD) this.takeFile({ filename, headers, content: part });
+    else if (filename !== undefined) throw malformed(`The file must be the part named ${FILE_FIELD}.`);
+    else this.fieldWork.push(this.takeField(part, name));
+  }
+
+  private takeFile(file: FilePart): void {
+    if (this.file) throw malformed('The form has more than one file.');
+    this.file = file.content;
+    file.content.on('data', (chunk: Buffer) => {
+      this.fileBytes += chunk.length;
+    });
+    file.content.pause();
+    this.fileWork = Promise.all(this.fieldWork)
+      .then(() => {
+        if (this.over) throw fileErrors.upload_incomplete();
+        return this.handler.file(file, this.fields);
+      })
+      .then((wish) => {
+        if (wish === 'enough') this.stopped.resolve();
+        else file.content.resume();
+      });
+    this.fileWork.catch((error: unknown) => this.fail(error));
+  }
+
+  private takeField(part: Readable, name: string): Promise<void> {
+    if (this.fields.has(name)) throw malformed('The form has a field twice.');
+    this.fields.set(name, '');
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const work = new Promise<void>((resolve, reject) => {
+      part.on('data', (chunk: Buffer) => {
+        size += chunk.length;
+        if (size > this.limits.fieldBytes) reject(malformed('A field of the form is too long.'));
+        else chunks.push(chunk);
+      });
+      part.on('end', () => {
+        const value = Buffer.concat(chunks);
+        if (!isUtf8(value)) reject(errors.invalid_encoding());
+        this.fields.set(name, value.toString('utf8'));
+        resolve();
+      });
+    });
+    work.catch((error: unknown) => this.fail(error));
+    return work;
+  }
+}
+
+/**
+ * Reads a form from a request's body. However it ends, the source is left paused and not destroyed, so that an answer
+ * can still be given.
+ *
+ * @throws AppError `malformed_multipart`, `upload_incomplete` (the client is gone), `request_timeout`,
+ *   `invalid_encoding`, or what the handler threw
+ */
+export async function readForm(source: Readable, boundary: string, limits: FormLimits, handler: FormHandler): Promise<Form> {
+  return new FormReader(source, boundary, limits, handler).read();
+}

@@ -1,0 +1,170 @@
+import {
+  type MetricLine,
+  onMetricsReset,
+  type RegistryMetric,
+  registerCollector,
+  registerMetric,
+} from './metric-registry.js';
+import { UNMATCHED_ROUTE } from './request-log.js';
+
+/** Upper bounds in seconds; the objectives' thresholds are among them, so that a share of slow requests is exact. */
+export const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
+
+/** One answered request. */
+export interface HttpObservation {
+  readonly service: string;
+  /** Route template; absent when none matched. */
+  readonly route?: string;
+  readonly method: string;
+  readonly status: number;
+  readonly durationSeconds: number;
+}
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+const OTHER = 'OTHER';
+const OVERFLOW = '(overflow)';
+const MAX_SERVICES = 32;
+/** Routes of one service; more means that something that is no template is used as one. */
+const MAX_ROUTES = 500;
+const NAME = 'http_server_request_duration_seconds';
+
+interface Series {
+  readonly labels: Readonly<Record<string, string>>;
+  /** Observations per bucket, not cumulative; the last one is above all bounds. */
+  readonly buckets: Float64Array;
+  sum: number;
+}
+
+/** Status and method in one number: lookups by small integers are the cheapest there are. */
+type RouteSeries = Map<number, Series>;
+
+interface ServiceSeries {
+  readonly name: string;
+  readonly routes: Map<string, RouteSeries>;
+  active: number;
+}
+
+const methodIndex = new Map(METHODS.map((method, index) => [method, index]));
+
+/**
+ * Rate, errors and duration of requests per route: `http_server_request_duration_seconds{service,route,method,status}`
+ * and `http_server_active_requests{service}`. The number of series is bounded whatever clients send.
+ */
+export class HttpMetrics implements RegistryMetric {
+  readonly name = NAME;
+  private readonly services = new Map<string, ServiceSeries>();
+
+  /** Counts a request as running; every call must be followed by one of {@link ended}. */
+  started(service: string): void {
+    this.of(service).active += 1;
+  }
+
+  ended(service: string): void {
+    const series = this.of(service);
+    if (series.active > 0) series.active -= 1;
+  }
+
+  /** Records one answered request. Allocates nothing for a series that is known. */
+  observe(observation: HttpObservation): void {
+    const { status, durationSeconds } = observation;
+    const service = this.of(observation.service);
+    const routes = service.routes;
+    const template = observation.route ?? UNMATCHED_ROUTE;
+    let route = routes.get(template);
+    if (route === undefined) {
+      const name = routes.size < MAX_ROUTES || template === UNMATCHED_ROUTE ? template : OVERFLOW;
+      route = routes.get(name) ?? new Map<number, Series>();
+      routes.set(name, route);
+    }
+    const method = methodIndex.get(observation.method) ?? METHODS.length;
+    const code = status >= 100 && status <= 599 ? Math.trunc(status) : 0;
+    const key = code * 16 + method;
+    let series = route.get(key);
+    if (series === undefined) {
+      const name = keyOf(routes, route);
+      series = {
+        labels: { service: service.name, route: name, method: METHODS[method] ?? OTHER, status: String(code) },
+        buckets: new Float64Array(DURATION_BUCKETS.length + 1),
+        sum: 0,
+      };
+      route.set(key, series);
+    }
+    const seconds = durationSeconds > 0 && durationSeconds < 1e9 ? durationSeconds : 0;
+    let bucket = 0;
+    while (bucket < DURATION_BUCKETS.length && seconds > (DURATION_BUCKETS[bucket] as number)) bucket += 1;
+    series.buckets[bucket] = (series.buckets[bucket] as number) + 1;
+    series.sum += seconds;
+  }
+
+  async get(): ReturnType<RegistryMetric['get']> {
+    const values: MetricLine[] = [];
+    for (const { routes } of this.services.values()) {
+      for (const route of routes.values()) for (const series of route.values()) values.push(...linesOf(series));
+    }
+    const help = 'Duration of HTTP requests in seconds, by service, route template, method and status.';
+    return { name: NAME, help, type: 'histogram', aggregator: 'sum', values };
+  }
+
+  /** Requests that run, by service. */
+  active(): { labels: { service: string }; value: number }[] {
+    return [...this.services.values()].map(({ name, active }) => ({ labels: { service: name }, value: active }));
+  }
+
+  reset(): void {
+    this.services.clear();
+  }
+
+  private of(name: string): ServiceSeries {
+    let service = this.services.get(name);
+    if (service === undefined) {
+      const label = this.services.size < MAX_SERVICES ? name : OVERFLOW;
+      service = this.services.get(label) ?? { name: label, routes: new Map(), active: 0 };
+      this.services.set(label, service);
+    }
+    return service;
+  }
+}
+
+function keyOf(routes: ReadonlyMap<string, RouteSeries>, wanted: RouteSeries): string {
+  for (const [name, route] of routes) if (route === wanted) return name;
+  return OVERFLOW;
+}
+
+function linesOf({ labels, buckets, sum }: Series): MetricLine[] {
+  const lines: MetricLine[] = [];
+  let count = 0;
+  buckets.forEach((held, index) => {
+    count += held;
+    lines.push({
+      metricName: `${NAME}_bucket`,
+      labels: { ...labels, le: DURATION_BUCKETS[index] ?? '+Inf' },
+      value: count,
+    });
+  });
+  lines.push({ metricName: `${NAME}_sum`, labels, value: sum });
+  lines.push({ metricName: `${NAME}_count`, labels, value: count });
+  return lines;
+}
+
+let shared: HttpMetrics | undefined;
+
+/** The one of the process: the registry is process-wide, so the numbers are, too. */
+export function httpMetrics(): HttpMetrics {
+  if (!shared) {
+    const metrics = new HttpMetrics();
+    publish(metrics);
+    onMetricsReset(() => {
+      metrics.reset();
+      publish(metrics);
+    });
+    shared = metrics;
+  }
+  return shared;
+}
+
+function publish(metrics: HttpMetrics): void {
+  registerMetric(metrics);
+  registerCollector('http_server_active_requests', 'HTTP requests that are being answered.', ['service'], () =>
+    metrics.active(),
+  );
+}
