@@ -63,7 +63,7 @@ export async function install(root, { progress, lock, onChild }) {
   const logPath = join(root, '.cache', 'install.log');
   progress.step('Installing packages', { atOnce: true });
   rmSync(join(modules, '.nexus-lock'), { force: true });
-  const wanted = join(root, '.cache', `package-lock.${process.pid}`);
+  const wanted = join(root, '.cache', 'package-lock.installing');
   copyFileSync(join(root, 'package-lock.json'), wanted);
   const log = openSync(logPath, 'w');
   try {

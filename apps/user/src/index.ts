@@ -11,7 +11,9 @@ export const userService = defineService({
   name: 'user',
   port: 8082,
   module: async () => (await import('./user.module.js')).UserModule,
-  provides: [{ port: UserDirectory, provider: LocalUserDirectory, callers: ['auth', 'project', 'file', 'notification'] }],
+  provides: [
+    { port: UserDirectory, provider: LocalUserDirectory, callers: ['auth', 'project', 'file', 'notification'] },
+  ],
   needs: [Sessions],
   publishes: [userStatusChanged],
   subscribes: [

@@ -1,46 +1,19 @@
-import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { Body, Controller, Injectable, Module, Param, Query } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Body, Controller, Module, Param, Query } from '@nestjs/common';
 import { Public, Roles } from '@nexus/auth-guards';
 import { ResponseCache } from '@nexus/caching';
-import { type PublicJwk, type Revocation, TokenTrust } from '@nexus/contracts';
 import { Database, DatabaseModule } from '@nexus/database';
 import { assertVersion, Caller, cursorQuery, Endpoint, type ExpectedVersion, IfMatch, idParam } from '@nexus/http';
 import { type Page, type UserActor, uuidv7 } from '@nexus/kernel';
-import { createLogger } from '@nexus/observability';
-import { createTestDatabase, type TestDatabase } from '@nexus/testing';
+import { startTestApp, type TestApp, type TokenFacts } from '@nexus/testing';
 import { z } from 'zod';
-import { compose } from './compose.js';
-import { createApp } from './create-app.js';
 import { defineService } from './define-service.js';
-import { migrateServices } from './migrations.js';
-import { loadProcessConfig } from './process-config.js';
-import { type RunningApp, runApp } from './running-app.js';
 
 const noteBody = z.strictObject({ title: z.string().min(1).max(50), page_count: z.int().optional(), metadata: z.record(z.string(), z.unknown()).optional() });
 const note = z.object({ id: z.uuid(), title: z.string(), version: z.int(), metadata: z.unknown(), page_count: z.int().nullable() }).meta({ id: 'Note' });
-
-const signing = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-let listener: ((entry: Revocation) => void) | undefined;
-
-@Injectable()
-class TestTrust extends TokenTrust {
-  async keys() {
-    const jwk = signing.publicKey.export({ format: 'jwk' });
-    return { keys: [{ ...jwk, kid: 'k1', alg: 'ES256', use: 'sig' } as PublicJwk] };
-  }
-  async revocations() {
-    return { entries: [], head: 0 };
-  }
-  subscribe(heard: (entry: Revocation) => void) {
-    listener = heard;
-    return () => {
-      listener = undefined;
-    };
-  }
-}
 
 let loads = 0;
 
@@ -130,7 +103,7 @@ class NotesController {
   }
 }
 
-@Module({ imports: [DatabaseModule.forService('auth')], controllers: [NotesController], providers: [TestTrust] })
+@Module({ imports: [DatabaseModule.forService('auth')], controllers: [NotesController] })
 class NotesModule {}
 
 class Notes1763856000002 {
@@ -145,67 +118,20 @@ class Notes1763856000002 {
   }
 }
 
-@Module({})
-class EmptyModule {}
+const notesService = defineService({
+  name: 'auth',
+  port: 8081,
+  module: async () => NotesModule,
+  database: { migrations: [Notes1763856000002 as never] },
+});
 
-const catalog = [
-  defineService({ name: 'gateway', port: 8080, module: async () => EmptyModule }),
-  defineService({
-    name: 'auth',
-    port: 8081,
-    module: async () => NotesModule,
-    provides: [{ port: TokenTrust, provider: TestTrust, callers: ['gateway', 'auth'] }],
-    database: { migrations: [Notes1763856000002 as never] },
-  }),
-];
-let database: TestDatabase;
-let running: RunningApp;
-let base: string;
-
-interface Reply {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly body: { data?: never; error?: string; error_code?: number; request_id?: string; details?: { code: string; field?: string }[] } & Record<string, unknown>;
-}
-
-function token(options: { sub?: string; sid?: string; role?: string; sv?: number; exp?: number; key?: KeyObject; alg?: string } = {}): string {
-  const now = Math.floor(Date.now() / 1000);
-  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const head = part({ alg: options.alg ?? 'ES256', kid: 'k1', typ: 'JWT' });
-  const claims = part({
-    iss: 'http://localhost:8080',
-    aud: 'nexus',
-    sub: options.sub ?? uuidv7(),
-    sid: options.sid ?? uuidv7(),
-    sv: options.sv ?? 1,
-    role: options.role ?? 'user',
-    scope: '',
-    amr: ['pwd'],
-    iat: now,
-    exp: options.exp ?? now + 900,
-    jti: uuidv7(),
-  });
-  const signature = sign('sha256', Buffer.from(`${head}.${claims}`), { key: options.key ?? signing.privateKey, dsaEncoding: 'ieee-p1363' });
-  return `${head}.${claims}.${signature.toString('base64url')}`;
-}
-
-async function call(method: string, path: string, options: { token?: string; body?: unknown; headers?: Record<string, string> } = {}): Promise<Reply> {
-  const headers: Record<string, string> = { ...options.headers };
-  if (options.token) headers.authorization = `Bearer ${options.token}`;
-  const text = typeof options.body === 'string' || options.body instanceof Uint8Array;
-  if (options.body !== undefined && !headers['content-type']) headers['content-type'] = 'application/json';
-  const response = await fetch(base + path, {
-    method,
-    headers,
-    ...(options.body === undefined ? {} : { body: text ? (options.body as string) : JSON.stringify(options.body) }),
-  });
-  const raw = await response.text();
-  return { status: response.status, headers: response.headers, body: raw === '' ? {} : JSON.parse(raw) };
-}
+let app: TestApp;
+const token = (facts?: TokenFacts) => app.token(facts);
+const call: TestApp['call'] = (...args) => app.call(...args);
 
 /** Sends bytes as they are and gives back all that is answered until the connection ends or a body is complete. */
 async function bytes(text: string): Promise<string> {
-  const { port, hostname } = new URL(base);
+  const { port, hostname } = new URL(app.url);
   const socket = connect(Number(port), hostname);
   let answer = '';
   socket.on('data', (chunk) => {
@@ -220,19 +146,11 @@ async function bytes(text: string): Promise<string> {
 }
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  const environment = { DATABASE_URL: database.url, PORT: '0', MANAGEMENT_PORT: '0', PUBLIC_URL: 'http://localhost:8080', LOG_LEVEL: 'fatal' };
-  const composition = compose(['gateway', 'auth'], catalog);
-  await migrateServices(database.url, composition.services);
-  const config = loadProcessConfig(composition.services, environment);
-  const logger = createLogger({ service: 'test', version: '0', environment: 'test', level: 'silent' });
-  running = await runApp(await createApp(composition, config, logger));
-  base = running.urls[0] as string;
+  app = await startTestApp({ services: [notesService] });
 }, 60_000);
 
 afterAll(async () => {
-  await running?.stop();
-  await database?.drop();
+  await app?.stop();
 });
 
 describe('a process', () => {
@@ -250,7 +168,7 @@ describe('a process', () => {
     const mine = token();
     const created = await call('POST', '/api/v1/notes', { token: mine, body: { title: 'one', pageCount: 3, metadata: { camelKey: { innerKey: 1 } } } });
     expect(created.status).toBe(201);
-    const { id } = created.body.data as unknown as { id: string };
+    const { id } = created.body.data;
     expect(created.body.data).toMatchObject({ page_count: 3, metadata: { camelKey: { innerKey: 1 } } });
     expect(created.headers.get('location')).toBe(`/api/v1/notes/${id}`);
     const first = await call('GET', `/api/v1/notes/${id}`, { token: mine });
@@ -274,7 +192,7 @@ describe('a process', () => {
 
   test('loads once for many who miss at once', async () => {
     const mine = token();
-    const { id } = (await call('POST', '/api/v1/notes', { token: mine, body: { title: 'one' } })).body.data as unknown as { id: string };
+    const { id } = (await call('POST', '/api/v1/notes', { token: mine, body: { title: 'one' } })).body.data;
     const before = loads;
     const replies = await Promise.all(Array.from({ length: 20 }, () => call('GET', `/api/v1/notes/${id}`, { token: mine })));
     expect(replies.every((reply) => reply.status === 200)).toBe(true);
@@ -294,14 +212,14 @@ describe('a process', () => {
     expect((await send('other', 'k')).body).toMatchObject({ error_code: 422, details: [{ code: 'idempotency_key_reused' }] });
     const race = await Promise.all(Array.from({ length: 8 }, () => send('race', 'r')));
     const made = race.filter((reply) => reply.status === 201);
-    expect(new Set(made.map((reply) => (reply.body.data as unknown as { id: string }).id)).size).toBe(1);
+    expect(new Set(made.map((reply) => reply.body.data.id)).size).toBe(1);
     expect(race.filter((reply) => reply.status !== 201).every((reply) => reply.status === 409)).toBe(true);
   });
 
   test('names every fault of a body', async () => {
     const reply = await call('POST', '/api/v1/notes', { token: token(), body: { title: '', extra: 1, page_count: 'x' } });
     expect(reply.status).toBe(400);
-    expect(reply.body.details?.map(({ code, field }) => `${field}:${code}`).sort()).toEqual(['extra:unknown_field', 'page_count:invalid_type', 'title:too_small']);
+    expect(reply.body.details?.map(({ code, field }: { code: string; field: string }) => `${field}:${code}`).sort()).toEqual(['extra:unknown_field', 'page_count:invalid_type', 'title:too_small']);
   });
 
   test.each([
@@ -354,7 +272,7 @@ describe('a process', () => {
     const sid = uuidv7();
     const mine = token({ sid });
     expect((await call('GET', path, { token: mine })).status).toBe(200);
-    listener?.({ seq: 1, session_id: sid, min_version: null, expires_at: new Date(Date.now() + 60_000).toISOString() });
+    app.mint.revoke(sid);
     expect((await call('GET', path, { token: mine })).body.details?.[0]?.code).toBe('session_ended');
   });
 
@@ -369,11 +287,11 @@ describe('a process', () => {
 
   test('tells its health', async () => {
     expect((await call('GET', '/health/ready')).body.data).toEqual({ status: 'ok' });
-    const management = await fetch(`${running.managementUrl}/metrics`);
+    const management = await fetch(`${app.running.managementUrl}/metrics`);
     const text = await management.text();
     expect(text).toContain('http_server_request_duration_seconds_bucket');
     expect(text).toContain('db_pool_connections{service="auth"');
-    expect((await fetch(`${running.managementUrl}/health/ready`)).status).toBe(200);
+    expect((await fetch(`${app.running.managementUrl}/health/ready`)).status).toBe(200);
   });
 
   test('counts anonymous callers by address, exactly, in a flood', async () => {

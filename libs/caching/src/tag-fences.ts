@@ -1,20 +1,26 @@
 /**
  * Remembers when tags were invalidated last, so that work which began before is known to be stale (generation fence).
- * Time is a sequence of invalidations, not a clock. Memory is bounded: of the tags that were dropped only the latest
+ * Time is a sequence of invalidations, not a clock. Memory is bounded: of the tags that were forgotten only the latest
  * moment is kept, and it counts for every tag that is not remembered; that may refuse too much, never too little.
+ *
+ * Two maps take turns instead of one ordered by age: removing and setting one hot key again and again makes a Map
+ * slow, because removed entries stay in its chains until it is rebuilt.
  */
 export class TagFences {
-  /** In the order of their moments. */
-  readonly #moments = new Map<string, number>();
-  readonly #maxTags: number;
-  /** The latest moment of a tag that is not remembered. */
+  #young = new Map<string, number>();
+  #old = new Map<string, number>();
+  readonly #half: number;
+  /** When the young map began: no moment in the old one is later. */
+  #turn = 0;
+  /** The latest moment a forgotten tag can have. */
   #floor = 0;
   /** When everything was raised last. */
   #cleared = 0;
   #now = 0;
 
+  /** @param maxTags tags remembered one by one; at least half as many always are */
   constructor(maxTags: number) {
-    this.#maxTags = maxTags;
+    this.#half = Math.max(1, maxTags >> 1);
   }
 
   /** The present moment; work that begins now is fresh until one of its tags is raised. */
@@ -22,22 +28,16 @@ export class TagFences {
     return this.#now;
   }
 
+  /** Tags remembered one by one. */
+  get size(): number {
+    return this.#young.size + this.#old.size;
+  }
+
   raise(tags: readonly string[]): void {
     this.#now += 1;
     for (const tag of tags) {
-      this.#moments.delete(tag);
-      this.#moments.set(tag, this.#now);
-    }
-    if (this.#moments.size > this.#maxTags) this.#forget();
-  }
-
-  /** Many at once: looking for the oldest skips over all that was moved since the last time. */
-  #forget(): void {
-    const kept = this.#maxTags - (this.#maxTags >> 3);
-    for (const [tag, moment] of this.#moments) {
-      if (this.#moments.size <= kept) return;
-      this.#floor = moment;
-      this.#moments.delete(tag);
+      this.#young.set(tag, this.#now);
+      if (this.#young.size >= this.#half) this.#rotate();
     }
   }
 
@@ -45,8 +45,8 @@ export class TagFences {
   raiseAll(): void {
     this.#now += 1;
     this.#cleared = this.#now;
-    this.#floor = this.#now;
-    this.#moments.clear();
+    this.#young.clear();
+    this.#old.clear();
   }
 
   /** Whether one of the tags was invalidated after `moment`. */
@@ -54,9 +54,16 @@ export class TagFences {
     if (moment === this.#now) return false;
     if (moment < this.#cleared || (moment < this.#floor && tags.length > 0)) return true;
     for (const tag of tags) {
-      const raised = this.#moments.get(tag);
+      const raised = this.#young.get(tag) ?? this.#old.get(tag);
       if (raised !== undefined && raised > moment) return true;
     }
     return false;
+  }
+
+  #rotate(): void {
+    this.#floor = this.#turn;
+    this.#turn = this.#now;
+    this.#old = this.#young;
+    this.#young = new Map();
   }
 }

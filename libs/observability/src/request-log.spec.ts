@@ -126,9 +126,9 @@ describe('an access line', () => {
 
   it('hides the segment that its route calls a token', () => {
     const route = '/api/v1/files/shared/:token';
-    const { record, fast } = both({ ...plain, route, url: '/api/v1/files/shared/abc?x=1' });
+    const { record, fast } = both({ ...plain, route, url: '/api/v1/files/shared/tok-7?x=1' });
     expect(record['url.path']).toBe('/api/v1/files/shared/[REDACTED]');
-    expect(fast).not.toContain('abc');
+    expect(fast).not.toContain('tok-7');
   });
 
   it('is bounded, whatever the client sends', () => {
@@ -172,13 +172,21 @@ describe('the fast way', () => {
     .tuple(route, fc.oneof(fc.uuid(), text), request)
     .map(([template, value, rest]) => ({ ...rest, route: template, url: template.replace(/:\w+|\{\w+\}/g, value) }));
 
+  /** An ordinary request with something odd in one or two places. */
+  const nearlyPlain = fc
+    .tuple(fc.oneof(request, matching), fc.nat(20), fc.nat(20))
+    .map(([odd, ...places]) => {
+      const keys = Object.keys(odd).filter((_key, index) => places.includes(index)) as (keyof RequestRecord)[];
+      return { ...plain, ...Object.fromEntries(keys.map((key) => [key, odd[key]])) };
+    });
+
   it('gives the same record as the slow one', () => {
     fc.assert(
-      fc.property(fc.oneof(request, matching), (given) => {
+      fc.property(fc.oneof(request, matching, nearlyPlain), (given) => {
         const { fast, slow } = both({ ...given, service: given.service || undefined });
         expect(JSON.parse(fast)).toEqual(JSON.parse(slow));
       }),
-      { numRuns: 1500 },
+      { numRuns: 700 },
     );
   });
 

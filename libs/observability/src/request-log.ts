@@ -51,7 +51,7 @@ function isAddress(text: string | undefined): boolean {
 }
 
 function wholeNumber(value: number): number {
-  return Number.isSafeInteger(value) ? value : 0;
+  return Number.isSafeInteger(value) && value > 0 ? value : 0;
 }
 
 /** Whether a request gets an access line under `LOG_REQUESTS`. */

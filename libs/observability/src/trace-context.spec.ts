@@ -73,6 +73,7 @@ describe('tracestate', () => {
     ['fw529a3039@dt=FfIAAAC', 'fw529a3039@dt=FfIAAAC'],
     ['0tenant@sys=x', '0tenant@sys=x'],
     ['a/b*c_d-e=x y', 'a/b*c_d-e=x y'],
+    ['a=1;b', 'a=1;b'],
   ])('%j is kept', (header, kept) => {
     expect(parseTracestate(header)).toBe(kept);
   });
@@ -91,13 +92,11 @@ describe('tracestate', () => {
     ['a=\u00e9'],
     ['a=1\r\nx: y'],
     ['a@b@c=1'],
-    ['a=1;b'],
     [`${'a'.repeat(257)}=1`],
     [`a=${'x'.repeat(600)}`],
     [Array.from({ length: 33 }, (_, i) => `k${i}=1`).join()],
   ])('%j is dropped', (header) => {
-    if (header === 'a=1;b') expect(parseTracestate(header)).toBe(header);
-    else expect(parseTracestate(header)).toBeUndefined();
+    expect(parseTracestate(header)).toBeUndefined();
   });
 
   it('may come in several headers and must not be longer than 512 characters', () => {

@@ -12,7 +12,10 @@ export interface TestPlatform {
   readonly databases: DatabaseRoot;
   readonly messaging: Messaging;
   /** The envelopes that lie in a service's queue of an event, oldest first, handled or not. */
-  queued(event: EventDefinition, subscriber: ServiceName): Promise<{ readonly data: unknown; readonly aggregate: unknown }[]>;
+  queued(
+    event: EventDefinition,
+    subscriber: ServiceName,
+  ): Promise<{ readonly data: unknown; readonly aggregate: unknown }[]>;
   /** Closes every connection and removes the database. */
   close(): Promise<void>;
 }
@@ -32,7 +35,10 @@ export async function openTestPlatform(
     const databases = await DatabaseRoot.open(
       { DATABASE_URL: database.url, DATABASE_POOL_SIZE: poolSize, DATABASE_STATEMENT_TIMEOUT_MS: 10_000 },
       'development',
-      [...services.map(({ name, database: own }) => ({ schema: name, entities: own?.entities })), { schema: BUS_SCHEMA }],
+      [
+        ...services.map(({ name, database: own }) => ({ schema: name, entities: own?.entities })),
+        { schema: BUS_SCHEMA },
+      ],
     );
     close.unshift(() => databases.close());
     const messaging = await Messaging.open(databases.get(BUS_SCHEMA), () => undefined);
@@ -44,9 +50,10 @@ export async function openTestPlatform(
       queued: async (event, subscriber) => {
         const rows = await databases
           .get(BUS_SCHEMA)
-          .query<{ data: { data: unknown; aggregate: unknown } }>('SELECT data FROM bus.job WHERE name = $1 ORDER BY created_on, id', [
-            queueName(event, subscriber),
-          ]);
+          .query<{ data: { data: unknown; aggregate: unknown } }>(
+            'SELECT data FROM bus.job WHERE name = $1 ORDER BY created_on, id',
+            [queueName(event, subscriber)],
+          );
         return rows.map((row) => row.data);
       },
       close: async () => {

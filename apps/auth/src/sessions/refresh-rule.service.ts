@@ -1,3 +1,8 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { type AuthConfig, authConfig } from '../auth.config.js';
+import { AuthClock } from '../time/auth-clock.service.js';
+import type { Session } from './sessions.repository.js';
+
 /** What decides about a presented refresh token. Times are milliseconds since the epoch. */
 export interface RefreshState {
   /** Generation of the token that was handed out last. */
@@ -23,4 +28,27 @@ export function decideRefresh(state: RefreshState, presented: number, now: numbe
   if (presented > state.generation) return 'refuse';
   const inGrace = state.rotatedAt !== undefined && now - state.rotatedAt < graceMs;
   return presented === state.generation - 1 && inGrace ? 'repeat' : 'reuse';
+}
+
+/** {@link decideRefresh} for a stored session, as configured, now. */
+@Injectable()
+export class RefreshRule {
+  private readonly graceMs: number;
+
+  constructor(
+    private readonly clock: AuthClock,
+    @Inject(authConfig.token) config: AuthConfig,
+  ) {
+    this.graceMs = config.REFRESH_GRACE_SECONDS * 1000;
+  }
+
+  decide(session: Session, presented: number): RefreshDecision {
+    const state: RefreshState = {
+      generation: session.generation,
+      rotatedAt: session.rotatedAt?.getTime(),
+      expiresAt: session.expiresAt.getTime(),
+      ended: session.endedAt !== null,
+    };
+    return decideRefresh(state, presented, this.clock.now(), this.graceMs);
+  }
 }

@@ -1,24 +1,44 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import type { OnServiceStart } from '@nexus/bootstrap';
 import type { Revocation } from '@nexus/contracts';
 import { LOGGER, type Logger } from '@nexus/observability';
+import { AuthClock } from '../time/auth-clock.service.js';
 import { RevocationsRepository } from './revocations.repository.js';
 
 export type RevocationListener = (entry: Revocation) => void;
 
+/** How often it looks for what others have written. */
+const LOOK_MS = 500;
+
 /**
  * Tells the verifiers of this process about revocations, each once and in the order of their numbers. Whoever revokes
- * waits for it before it answers.
+ * waits for it before it answers; what other processes revoke, and what was committed although the answer to the commit
+ * was lost, is found by looking.
  */
 @Injectable()
-export class RevocationStream {
+export class RevocationStream implements OnServiceStart, OnModuleDestroy {
   private readonly listeners = new Set<RevocationListener>();
   private told: number | undefined;
   private turn: Promise<void> = Promise.resolve();
+  private timer: NodeJS.Timeout | undefined;
+  private failing = false;
 
   constructor(
     private readonly repository: RevocationsRepository,
+    private readonly clock: AuthClock,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
+
+  async onServiceStart(): Promise<void> {
+    this.told = await this.repository.head();
+    this.timer = setInterval(() => void this.catchUp(), LOOK_MS);
+    this.timer.unref();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    clearInterval(this.timer);
+    await this.turn;
+  }
 
   /** @returns stops it */
   subscribe(listener: RevocationListener): () => void {
@@ -28,40 +48,54 @@ export class RevocationStream {
     };
   }
 
-  /** Tells committed entries, after all that come before them. Never throws. */
+  /** Tells committed entries, after all that come before them. Never rejects. */
   announce(entries: readonly Revocation[]): Promise<void> {
-    this.turn = this.turn.then(() => this.tell(entries));
+    return this.inTurn(async () => {
+      const [first] = entries;
+      // Numbers are given in the order of the commits, so what is missing is committed: by another process, or by a
+      // transaction whose own announcement is still to come.
+      if (first && this.told !== undefined && first.seq > this.told + 1) await this.look();
+      this.tell(entries);
+    });
+  }
+
+  /** Tells what was committed and not announced. Never rejects. */
+  catchUp(): Promise<void> {
+    return this.inTurn(() => this.look());
+  }
+
+  private inTurn(work: () => Promise<void>): Promise<void> {
+    this.turn = this.turn.then(work);
     return this.turn;
   }
 
-  private async tell(entries: readonly Revocation[]): Promise<void> {
-    const [first] = entries;
-    if (!first) return;
-    // Numbers are given in the order of the commits, so what is missing is committed: by another process, or by a
-    // transaction whose own announcement is still to come.
-    const missing = this.told !== undefined && first.seq > this.told + 1 ? await this.between(this.told, first.seq) : [];
-    for (const entry of [...missing, ...entries]) {
+  private async look(): Promise<void> {
+    const told = this.told ?? 0;
+    try {
+      if ((await this.repository.head()) > told) {
+        const { entries, head } = await this.repository.since(told, new Date(this.clock.now()));
+        this.tell(entries);
+        this.told = Math.max(this.told ?? 0, head);
+      }
+      this.failing = false;
+    } catch (error) {
+      // Whoever verifies sees the gap in the numbers and asks for itself.
+      if (!this.failing) this.logger.warn('Revocations cannot be read; the next look will', { error });
+      this.failing = true;
+    }
+  }
+
+  private tell(entries: readonly Revocation[]): void {
+    for (const entry of entries) {
       if (entry.seq <= (this.told ?? 0)) continue;
       this.told = entry.seq;
-      for (const listener of this.listeners) this.call(listener, entry);
-    }
-  }
-
-  private async between(after: number, before: number): Promise<Revocation[]> {
-    try {
-      return await this.repository.between(after, before);
-    } catch (error) {
-      // A verifier sees the gap in the numbers and asks for itself.
-      this.logger.warn('Revocations of others could not be read', { error });
-      return [];
-    }
-  }
-
-  private call(listener: RevocationListener, entry: Revocation): void {
-    try {
-      listener(entry);
-    } catch (error) {
-      this.logger.error('A listener to revocations failed', { seq: entry.seq, error });
+      for (const listener of this.listeners) {
+        try {
+          listener(entry);
+        } catch (error) {
+          this.logger.error('A listener to revocations failed', { seq: entry.seq, error });
+        }
+      }
     }
   }
 }

@@ -32,9 +32,6 @@ const SINCE = `
   FROM auth.revocation_counter counter
   LEFT JOIN auth.revocations entry ON entry.seq > $1 AND entry.expires_at > $2
   ORDER BY entry.seq`;
-const BETWEEN = `
-  SELECT seq, session_id, min_version, expires_at FROM auth.revocations WHERE seq > $1 AND seq < $2 ORDER BY seq`;
-
 /** The numbered list of sessions whose access tokens count no more. */
 @Injectable()
 export class RevocationsRepository {
@@ -61,9 +58,10 @@ export class RevocationsRepository {
     return { entries, head: Number(rows[0]?.last_seq ?? 0) };
   }
 
-  /** Entries between two numbers, both excluded. */
-  async between(after: number, before: number): Promise<Revocation[]> {
-    return (await this.db.prepared<RevocationRow>(BETWEEN, [after, before])).map(toRevocation);
+  /** The newest number; 0 when there is none. */
+  async head(): Promise<number> {
+    const [row] = await this.db.prepared<{ last_seq: string }>('SELECT last_seq FROM auth.revocation_counter');
+    return Number(row?.last_seq ?? 0);
   }
 
   /** @returns how many entries went */

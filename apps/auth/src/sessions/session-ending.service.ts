@@ -5,7 +5,7 @@ import type { CallContext } from '@nexus/kernel';
 import { AuthClock } from '../time/auth-clock.service.js';
 import { RevocationStream } from './revocation-stream.service.js';
 import { type NewRevocation, RevocationsRepository } from './revocations.repository.js';
-import { type Ending, SessionsRepository, type Touched } from './sessions.repository.js';
+import { type Ending, type Session, SessionsRepository, type Touched } from './sessions.repository.js';
 
 /** Why a session ended; kept with it and in the audit record. */
 export type EndReason =
@@ -47,6 +47,17 @@ export class SessionEnding {
     });
     await this.revoke(tx, ended, () => null);
     return ended.length;
+  }
+
+  /** Ends a session one of whose tokens was presented a second time. As {@link end}, the last thing to do. */
+  async endStolen(tx: Transaction, ctx: CallContext, session: Session, presented: number): Promise<void> {
+    await this.audit.record(tx, ctx, {
+      action: 'session.token_reused',
+      outcome: 'denied',
+      target: { type: 'session', id: session.id },
+      details: { account: session.userId, presented, current: session.generation },
+    });
+    await this.end(tx, ctx, { userId: session.userId, only: session.id }, 'token_reused');
   }
 
   /** Lets the sessions live but refuses the access tokens they have. As {@link end}, the last thing to do. */

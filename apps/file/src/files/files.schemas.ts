@@ -42,19 +42,3 @@ export const listFiles = cursorQuery(FILE_SORTS, '-created_at').extend({
 export type ListFiles = z.output<typeof listFiles>;
 
 export const changeFile = z.strictObject({ name: fileName });
-
-/** Fields of the upload form besides `file`. */
-export const uploadFields = z.strictObject({
-  project_id: z.uuid().optional().describe('Project to put the file into.'),
-  name: fileName.optional().describe('Name of the file, if it is not the one it was sent with.'),
-});
-export type UploadFields = z.output<typeof uploadFields>;
-
-export const fileUsage = z
-  .object({
-    used: z.number().int().describe('Bytes that the caller’s files take, the trash included.').meta({ example: 48_213 }),
-    limit: z.number().int().describe('Bytes that they may take.').meta({ example: 10_737_418_240 }),
-    count: z.number().int().describe('Number of files, the trash included.').meta({ example: 1 }),
-  })
-  .meta({ id: 'FileUsage' });
-export type FileUsage = z.output<typeof fileUsage>;

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AuditTrail } from '@nexus/audit';
 import { ResponseCache } from '@nexus/caching';
-import { projectMemberAdded, type ProjectRole } from '@nexus/contracts';
+import { type ProjectRole, projectMemberAdded } from '@nexus/contracts';
 import { Database, type Transaction } from '@nexus/database';
 import { assertVersion, type ExpectedVersion } from '@nexus/http';
 import { type CallContext, errors, type Page, type UserActor } from '@nexus/kernel';
@@ -10,8 +10,8 @@ import { projectErrors } from '../project.errors.js';
 import { authorise, type ProjectAction } from '../projects/project-policy.service.js';
 import { type ProjectForUser, ProjectsRepository } from '../projects/projects.repository.js';
 import { projectTag } from '../projects/projects.service.js';
-import type { Member, MemberParam, MemberQuery } from './members.schemas.js';
 import { type MemberRow, MembersRepository } from './members.repository.js';
+import type { Member, MemberParam, MemberQuery } from './members.schemas.js';
 import { PeopleService } from './people.service.js';
 
 function toMember(row: MemberRow, name: string | undefined): Member {

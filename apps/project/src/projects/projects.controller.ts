@@ -17,7 +17,12 @@ interface Id {
   readonly id: string;
 }
 
-const EXAMPLE = { name: 'Analytical Engine', description: 'Notes and plans.', tags: ['research'], metadata: { room: 4 } };
+const EXAMPLE = {
+  name: 'Analytical Engine',
+  description: 'Notes and plans.',
+  tags: ['research'],
+  metadata: { room: 4 },
+};
 const MOVE_ERRORS = ['project_not_found', 'project_role_too_low', 'stale_version'];
 
 /** Projects. */
@@ -54,7 +59,8 @@ export class ProjectsController {
   @Endpoint('GET', ':id', {
     operation: 'getProject',
     summary: 'One project',
-    description: 'Members see it, and everyone who is signed in when it is internal. In the trash only its owners see it.',
+    description:
+      'Members see it, and everyone who is signed in when it is internal. In the trash only its owners see it.',
     response: projectSchema,
     errors: ['project_not_found'],
     cache: { audience: 'user', tags: ['project:{id}'] },

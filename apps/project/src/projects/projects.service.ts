@@ -118,7 +118,13 @@ export class ProjectsService {
    * Archives a project, puts it into the trash, or takes it out again. What is so already stays as it is.
    * @throws AppError those of {@link authorise}, `stale_version`
    */
-  move(ctx: CallContext, caller: UserActor, id: string, step: ProjectStep, expected?: ExpectedVersion): Promise<Project> {
+  move(
+    ctx: CallContext,
+    caller: UserActor,
+    id: string,
+    step: ProjectStep,
+    expected?: ExpectedVersion,
+  ): Promise<Project> {
     const { action, audit, ...to }: Step = STEPS[step];
     return this.db.transaction(async (tx) => {
       const { row, role } = await this.load(tx, caller, id, action);

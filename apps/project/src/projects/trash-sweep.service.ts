@@ -54,7 +54,8 @@ export class TrashSweepService implements OnServiceStart, OnModuleDestroy {
     this.running = this.running.then(async () => {
       try {
         const removed = this.stopped ? 0 : await this.sweep();
-        if (removed > 0) this.logger.info('Projects were removed from the trash', { 'nexus.projects.removed': removed });
+        if (removed > 0)
+          this.logger.info('Projects were removed from the trash', { 'nexus.projects.removed': removed });
       } catch (error) {
         this.logger.warn('The trash could not be swept; the next round will', { error });
       }

@@ -11,7 +11,10 @@ export class AccountRegisteredHandler extends EventHandler<typeof accountRegiste
     super();
   }
 
-  async handle(tx: Transaction, { data, aggregate }: EventEnvelope<EventData<typeof accountRegistered>>): Promise<void> {
+  async handle(
+    tx: Transaction,
+    { data, aggregate }: EventEnvelope<EventData<typeof accountRegistered>>,
+  ): Promise<void> {
     const { user_id, ...facts } = data;
     await this.directory.ensureWithin(tx, { id: user_id, ...facts, account_version: aggregate.version });
   }

@@ -61,7 +61,12 @@ export class UserStatusService {
     });
   }
 
-  private async write(tx: Transaction, ctx: CallContext, id: string, status: ProfileRow['status']): Promise<ProfileRow> {
+  private async write(
+    tx: Transaction,
+    ctx: CallContext,
+    id: string,
+    status: ProfileRow['status'],
+  ): Promise<ProfileRow> {
     const row = await this.profiles.updateStatus(tx, id, status);
     await this.audit.record(tx, ctx, {
       action: status === 'active' ? 'user.reactivated' : 'user.deactivated',
@@ -82,7 +87,10 @@ export class UserStatusService {
     try {
       await this.sessions.applyStatus(ctx, { user_id: id, status, version });
     } catch (error) {
-      this.logger.warn('Auth could not be told of a status at once; the event will do it', { 'user.target.id': id, error });
+      this.logger.warn('Auth could not be told of a status at once; the event will do it', {
+        'user.target.id': id,
+        error,
+      });
     }
   }
 }

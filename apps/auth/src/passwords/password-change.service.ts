@@ -1,0 +1,14 @@
+import { Injectable } from '@nestjs/common';
+import { AuditTrail } from '@nexus/audit';
+import { passwordChanged } from '@nexus/contracts';
+import { Database, type Transaction } from '@nexus/database';
+import { type AppError, type CallContext, errors, type UserActor } from '@nexus/kernel';
+import { Messaging } from '@nexus/messaging';
+import { type Account, AccountsRepository } from '../accounts/accounts.repository.js';
+import { authErrors } from '../auth.errors.js';
+import { SessionEnding } from '../sessions/session-ending.service.js';
+import { AuthClock } from '../time/auth-clock.service.js';
+import { type Attempt, LoginFailures } from './login-failures.service.js';
+import { PasswordHasher } from './password-hasher.service.js';
+import { normalPassword, passwordFault, passwordFaults } from './password-policy.service.js';
+import type { PasswordChange } from './passwords.schemas.js';
