@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import {
-  chmodSync,
   chownSync,
   closeSync,
   existsSync,
@@ -22,7 +21,7 @@ import { fileFault, StartError } from '../launcher/start-error.mjs';
 import { type Account, nameOfUser, runAs } from './account.ts';
 import type { Binaries } from './binaries.ts';
 import { explain } from './faults.ts';
-import { clusterPath, linkCluster, markOwner, setAside } from './location.ts';
+import { clusterPath, linkCluster, setAside } from './location.ts';
 import { processesIn, signalAll, until } from './processes.ts';
 
 /** The superuser and the database it owns. */
@@ -122,7 +121,7 @@ function syncFolder(folder: string): void {
 
 /** Makes a new database beside its place and moves it there when it is whole. */
 async function createCluster(context: ClusterContext, password: string): Promise<void> {
-  const { account, binaries, cluster, dataDir, fast } = context;
+  const { account, binaries, cluster, fast } = context;
   context.onProgress?.('Preparing the database');
   mkdirSync(dirname(cluster), { recursive: true });
   const staging = mkdtempSync(`${cluster}.init-`);
@@ -141,8 +140,6 @@ async function createCluster(context: ClusterContext, password: string): Promise
     ]);
     if (code !== 0) throw explain('The database could not be created', output, staging, context.logFile);
     await runOffline(context, data, `CREATE DATABASE ${DATABASE}`);
-    if (cluster !== clusterPath(dataDir)) markOwner(dataDir, data);
-    chmodSync(data, 0o700);
     renameSync(data, cluster);
     if (!fast) syncFolder(dirname(cluster));
   })().catch((error: unknown) => ({ error }));

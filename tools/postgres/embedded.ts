@@ -8,7 +8,7 @@ import { chooseAccount } from './account.ts';
 import { locateBinaries } from './binaries.ts';
 import { type ClusterContext, DATABASE, ensureCluster, SUPERUSER } from './cluster.ts';
 import { Lifeline } from './lifeline.ts';
-import { followCluster, resolveCluster } from './location.ts';
+import { followCluster, ownerFile, resolveCluster } from './location.ts';
 import { processesIn, stopOrphans } from './processes.ts';
 import { type Server, type StopMode, startServer } from './server.ts';
 
@@ -156,7 +156,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   await clearOrphans(cluster);
   const password = await ensureCluster(context);
   onProgress?.('Starting PostgreSQL');
-  const temporary = options.temporary ? [...new Set([dataDir, cluster])] : [];
+  const temporary = options.temporary ? [dataDir, cluster, ownerFile(cluster)] : [];
   const { server, lifeline } = await startServer(context, options.port, ({ pid }) => new Lifeline(pid, temporary));
   return handle(server, cluster, password, lifeline as Lifeline);
 }

@@ -5,6 +5,7 @@ import {
   readlinkSync,
   realpathSync,
   renameSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -14,8 +15,13 @@ import { fileFault, StartError } from '../launcher/start-error.mjs';
 import { type Account, canEnter } from './account.ts';
 import { ensureCentralDir } from './binaries.ts';
 
-/** Names the data directory a cluster outside of it belongs to. */
-const OWNER_FILE = 'nexus-data-dir';
+/**
+ * Names the data directory that a database outside of it belongs to. It lies beside the database, in a folder of root's: in
+ * the database's own folder its account could make root write through a link.
+ */
+export function ownerFile(cluster: string): string {
+  return `${cluster}.data-dir`;
+}
 
 /** The place in a data directory where its database is, or where a link to it is. */
 export function clusterPath(dataDir: string): string {
@@ -42,13 +48,13 @@ function centralName(dataDir: string): string {
  * carries it rightly.
  */
 function checkOwner(dataDir: string, cluster: string): void {
-  const file = join(cluster, OWNER_FILE);
+  const file = ownerFile(cluster);
   const real = realpathSync(dataDir);
   let owner: string;
   try {
     owner = readFileSync(file, 'utf8').trim();
   } catch (error) {
-    throw fileFault(error, cluster);
+    throw fileFault(error, file);
   }
   if (owner === real) return;
   const there = lstatSync(clusterPath(owner), { throwIfNoEntry: false });
@@ -95,13 +101,11 @@ export function resolveCluster(dataDir: string, account: Account | undefined, ce
 export function setAside(cluster: string): void {
   if (!lstatSync(cluster, { throwIfNoEntry: false })) return;
   renameSync(cluster, `${cluster}.until-${new Date().toISOString().replace(/[:.]/g, '-')}`);
+  rmSync(ownerFile(cluster), { force: true });
 }
 
 /** Ties a new database outside of the data directory to it. */
-export function markOwner(dataDir: string, folder: string): void {
-  writeFileSync(join(folder, OWNER_FILE), `${realpathSync(dataDir)}\n`, { mode: 0o644 });
-}
-
 export function linkCluster(dataDir: string, cluster: string): void {
-  if (cluster !== clusterPath(dataDir)) symlinkSync(cluster, clusterPath(dataDir));
+  writeFileSync(ownerFile(cluster), `${realpathSync(dataDir)}\n`);
+  symlinkSync(cluster, clusterPath(dataDir));
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { identityOf, isAlive } from '../launcher/file-lock.mjs';
 import { type Postgres, startPostgres } from './embedded.ts';
-import { followCluster } from './location.ts';
+import { followCluster, ownerFile } from './location.ts';
 import { stopOrphans } from './processes.ts';
 
 /** The name of a folder tells which process it belongs to: its pid and its start time. */
@@ -19,7 +19,8 @@ export interface SharedTestDatabase {
 async function remove(folder: string): Promise<void> {
   const cluster = followCluster(folder);
   await stopOrphans(cluster, undefined);
-  for (const path of [cluster, folder]) rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+  for (const path of [cluster, ownerFile(cluster), folder])
+    rmSync(path, { recursive: true, force: true, maxRetries: 3 });
 }
 
 /** Removes what a killed run left behind. Its own watcher does that at once, unless it was killed too. */

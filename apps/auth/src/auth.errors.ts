@@ -5,7 +5,10 @@ export const authErrors = defineErrors('auth', {
   password_too_short: { status: 400, message: 'The password must have at least 10 characters.' },
   password_too_long: { status: 400, message: 'The password must have at most 256 characters.' },
   password_too_common: { status: 400, message: 'This password is on the lists that attackers try first.' },
-  password_contains_email: { status: 400, message: 'The password must not contain the name part of the e-mail address.' },
+  password_contains_email: {
+    status: 400,
+    message: 'The password must not contain the name part of the e-mail address.',
+  },
   password_unchanged: { status: 400, message: 'The new password is the present one.' },
   invalid_credentials: { status: 401, message: 'The e-mail address or the password is wrong.' },
   invalid_refresh_token: { status: 401, message: 'The refresh token is not valid, or its session has ended.' },

@@ -7,7 +7,7 @@ describe('words of a text', () => {
     ['John Smith', ['john', 'smith']],
     ['jane.smith+news@corp.example', ['jane', 'smith', 'news', 'corp', 'example']],
     ['Müller, ÉMILE', ['muller', 'emile']],
-    ['Straße STRASSE', ['strasse']],
+    ['Straße STRASSE STRAẞE', ['strasse']],
     ['ΟΔΟΣ', ['οδοσ']],
     ['İstanbul', ['istanbul']],
     ['Ｆｕｌｌ ｗｉｄｔｈ', ['full', 'width']],

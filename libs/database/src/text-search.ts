@@ -9,10 +9,14 @@ const MAX_WORD = 64;
 const MAX_WORDS = 1000;
 const MAX_QUERY_WORDS = 16;
 
-/** Case, accents, width and final sigma make no difference (Unicode NFKD, upper and lower mapping; UAX #15). */
+/**
+ * Case, accents, width and final sigma make no difference (Unicode NFKD, upper and lower mapping; UAX #15). Lower case
+ * first, because the capital of sharp s has no upper case.
+ */
 function fold(text: string): string {
   return text
     .normalize('NFKD')
+    .toLowerCase()
     .toUpperCase()
     .toLowerCase()
     .normalize('NFKD')

@@ -8,6 +8,8 @@ interface Issue {
   readonly keys?: readonly string[];
   readonly input?: unknown;
   readonly origin?: string;
+  /** A schema's own rule may name its code of the catalogue: `ctx.addIssue({ code: 'custom', params: { code }, … })`. */
+  readonly params?: { readonly code?: unknown };
 }
 
 const MAX_DETAILS = 100;
@@ -33,10 +35,11 @@ function details(issue: Issue): ErrorDetail[] {
       message: 'This field is not known here.',
     }));
   }
+  const own = issue.code === 'custom' ? issue.params?.code : undefined;
   const missing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
   return [
     {
-      code: missing ? 'required' : (CODES[issue.code ?? ''] ?? 'invalid_value'),
+      code: typeof own === 'string' ? own : missing ? 'required' : (CODES[issue.code ?? ''] ?? 'invalid_value'),
       field: dotted(issue.path),
       message: missing ? 'This field is required.' : issue.message,
     },

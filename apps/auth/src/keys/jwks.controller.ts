@@ -1,6 +1,6 @@
 import { Controller, Req, Res } from '@nestjs/common';
-import { publicJwk } from '@nexus/contracts';
 import { Public } from '@nexus/auth-guards';
+import { publicJwk } from '@nexus/contracts';
 import { Endpoint, entityTag, exchangeOf, matchesNone, writeAnswer } from '@nexus/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';

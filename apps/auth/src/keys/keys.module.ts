@@ -6,8 +6,8 @@ import { TimeModule } from '../time/time.module.js';
 import { AccessTokens } from './access-tokens.service.js';
 import { JwksController } from './jwks.controller.js';
 import { KeySeal } from './key-seal.service.js';
-import { SigningKeys } from './signing-keys.service.js';
 import { SigningKeysRepository } from './signing-keys.repository.js';
+import { SigningKeys } from './signing-keys.service.js';
 
 @Module({
   imports: [DatabaseModule.forService('auth'), JwtModule.register({}), SecretsModule, TimeModule],

@@ -115,7 +115,9 @@ export class SigningKeys implements OnServiceStart, OnModuleDestroy {
       await this.repository.insert(tx, key);
       const lastSignature = activeFrom + MAX_VIEW_AGE_MS;
       await this.repository.retireOthers(tx, key.kid, new Date(lastSignature + LONGEST_TOKEN_MS + SLACK_MS));
-      tx.afterCommit(() => this.logger.info('A signing key was made', { 'event.action': 'signing-key-made', kid: key.kid }));
+      tx.afterCommit(() =>
+        this.logger.info('A signing key was made', { 'event.action': 'signing-key-made', kid: key.kid }),
+      );
       return this.repository.inUse(new Date(now), tx);
     });
   }

@@ -77,7 +77,14 @@ export class AccountsAndSessions1763856000010 implements MigrationInterface {
   }
 
   async down(runner: QueryRunner): Promise<void> {
-    for (const table of ['login_failures', 'signing_keys', 'revocations', 'revocation_counter', 'sessions', 'accounts']) {
+    for (const table of [
+      'login_failures',
+      'signing_keys',
+      'revocations',
+      'revocation_counter',
+      'sessions',
+      'accounts',
+    ]) {
       await runner.query(`DROP TABLE auth.${table}`);
     }
   }

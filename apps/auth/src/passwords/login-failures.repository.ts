@@ -9,7 +9,8 @@ export interface FailureRow {
   readonly lastFailedAt: Date;
 }
 
-const COLUMNS = 'failed_at AS "failedAt", strikes, next_allowed_at AS "nextAllowedAt", last_failed_at AS "lastFailedAt"';
+const COLUMNS =
+  'failed_at AS "failedAt", strikes, next_allowed_at AS "nextAllowedAt", last_failed_at AS "lastFailedAt"';
 const READ = `SELECT ${COLUMNS} FROM auth.login_failures WHERE digest = $1`;
 const LOCK = `${READ} FOR UPDATE`;
 const TAKE = `
@@ -48,7 +49,9 @@ export class LoginFailuresRepository {
 
   /** @returns how many rows went */
   async removeOlder(than: Date): Promise<number> {
-    const gone = await this.db.prepared('DELETE FROM auth.login_failures WHERE last_failed_at < $1 RETURNING strikes', [than]);
+    const gone = await this.db.prepared('DELETE FROM auth.login_failures WHERE last_failed_at < $1 RETURNING strikes', [
+      than,
+    ]);
     return gone.length;
   }
 }

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { AuditTrail } from '@nexus/audit';
+import { type AuditEntry, AuditTrail } from '@nexus/audit';
 import { challenge } from '@nexus/auth-guards';
 import { Database, type Sql, type Transaction } from '@nexus/database';
 import type { AppError, CallContext } from '@nexus/kernel';
@@ -17,6 +17,8 @@ export interface Attempt {
   readonly accountId: string | undefined;
   /** What was attempted; the audit record's action. */
   readonly action: 'session.start' | 'password.change';
+  /** The request's field with the password, where naming it tells nothing. */
+  readonly field?: string;
 }
 
 const AUDITED_DIGEST_BYTES = 12;
@@ -62,12 +64,14 @@ export class LoginFailures {
       if (wait > 0) return this.refuse(tx, ctx, attempt, wait);
       const next = afterFailure(state, now, this.limits);
       await this.repository.save(tx, digest, toRow(next));
+      const known = this.record(attempt);
       await this.audit.record(tx, ctx, {
-        ...this.record(attempt),
+        ...known,
         outcome: 'failure',
-        details: { ...this.record(attempt).details, reason: 'wrong_password', wait_seconds: seconds(waitOf(next, now)) },
+        details: { ...known.details, reason: 'wrong_password', wait_seconds: seconds(waitOf(next, now)) },
       });
-      return authErrors.invalid_credentials({ headers: challenge() });
+      const { field } = attempt;
+      return authErrors.invalid_credentials({ headers: challenge(), ...(field === undefined ? {} : { field }) });
     });
   }
 
@@ -85,15 +89,22 @@ export class LoginFailures {
     return undefined;
   }
 
+  /** What to throw although the password was right, and the record of it. */
+  async bar(tx: Transaction, ctx: CallContext, attempt: Attempt, reason: 'locked' | 'deactivated'): Promise<AppError> {
+    const known = this.record(attempt);
+    await this.audit.record(tx, ctx, { ...known, outcome: 'denied', details: { ...known.details, reason } });
+    return reason === 'locked' ? authErrors.account_locked() : authErrors.account_disabled();
+  }
+
   /** Lets the address be tried again at once. */
   async forget(tx: Transaction, email: string): Promise<void> {
     await this.repository.remove(tx, this.digest(email));
   }
 
   /** What an audit record says of an attempt; an address that nobody has stays a digest. */
-  record(attempt: Attempt) {
+  private record(attempt: Attempt): Omit<AuditEntry, 'outcome'> {
     const { action, accountId } = attempt;
-    if (accountId !== undefined) return { action, target: { type: 'account', id: accountId }, details: {} };
+    if (accountId !== undefined) return { action, target: { type: 'account', id: accountId } };
     const email_digest = this.digest(attempt.email).subarray(0, AUDITED_DIGEST_BYTES).toString('base64url');
     return { action, details: { email_digest } };
   }

@@ -96,7 +96,8 @@ export class PasswordHasher implements OnServiceStart {
 
   /** Waits for a place, which whoever finishes hands over. */
   private wait({ signal }: CallContext): Promise<void> {
-    if (this.waiting.size >= this.config.PASSWORD_HASH_QUEUE) throw errors.overloaded({ headers: { 'retry-after': '1' } });
+    if (this.waiting.size >= this.config.PASSWORD_HASH_QUEUE)
+      throw errors.overloaded({ headers: { 'retry-after': '1' } });
     return new Promise((resolve, reject) => {
       const leave = () => {
         this.waiting.delete(entry);

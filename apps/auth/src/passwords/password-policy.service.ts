@@ -17,7 +17,9 @@ let common: Promise<string> | undefined;
 async function commonPasswords(): Promise<string> {
   // The package's index would load its dictionaries for other purposes, too.
   // @ts-expect-error -- the package has types for its index alone
-  const { default: list } = (await import('@zxcvbn-ts/language-common/dist/passwords.json.mjs')) as { default: string[] };
+  const { default: list } = (await import('@zxcvbn-ts/language-common/dist/passwords.json.mjs')) as {
+    default: string[];
+  };
   return `\n${list.join('\n').toLowerCase()}\n`;
 }
 
@@ -37,7 +39,11 @@ export function passwordFault(factory: ErrorFactory, field: string): ErrorDetail
  * @param email of the owner, where it is known
  * @param field name of the request's field
  */
-export async function passwordFaults(password: string, email: string | undefined, field: string): Promise<ErrorDetail[]> {
+export async function passwordFaults(
+  password: string,
+  email: string | undefined,
+  field: string,
+): Promise<ErrorDetail[]> {
   const normal = normalPassword(password);
   const lowerCase = normal.toLowerCase();
   const length = [...normal].length;
@@ -46,6 +52,7 @@ export async function passwordFaults(password: string, email: string | undefined
   if (length < MIN_LENGTH) found.push(authErrors.password_too_short);
   if (length > MAX_LENGTH) found.push(authErrors.password_too_long);
   if (await isCommon(lowerCase)) found.push(authErrors.password_too_common);
-  if (localPart.length >= MIN_LOCAL_PART && lowerCase.includes(localPart)) found.push(authErrors.password_contains_email);
+  if (localPart.length >= MIN_LOCAL_PART && lowerCase.includes(localPart))
+    found.push(authErrors.password_contains_email);
   return found.map((factory) => passwordFault(factory, field));
 }

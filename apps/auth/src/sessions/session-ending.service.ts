@@ -71,7 +71,8 @@ export class SessionEnding {
     for (const session of touched) {
       const expiresAt = new Date(session.tokenExpiresAt.getTime() + SKEW_MS);
       // Where every token has expired there is nothing to refuse.
-      if (expiresAt.getTime() > now) entries.push({ sessionId: session.id, minVersion: minVersion(session), expiresAt });
+      if (expiresAt.getTime() > now)
+        entries.push({ sessionId: session.id, minVersion: minVersion(session), expiresAt });
     }
     const written = await this.revocations.append(tx, entries);
     if (written.length > 0) tx.afterCommit(() => this.stream.announce(written));

@@ -8,7 +8,11 @@ export const tokenPair = z
     token_type: z.literal('Bearer'),
     expires_in: z.number().int().describe('Life of the access token, in s.').meta({ example: 900 }),
     refresh_token: z.string().describe('For one use; the answer to it holds the next.'),
-    refresh_expires_in: z.number().int().describe('Time within which it must be used, in s.').meta({ example: 2_592_000 }),
+    refresh_expires_in: z
+      .number()
+      .int()
+      .describe('Time within which it must be used, in s.')
+      .meta({ example: 2_592_000 }),
   })
   .meta({ id: 'Tokens' });
 export type TokenPair = z.output<typeof tokenPair>;
@@ -23,7 +27,11 @@ export type Refreshed = z.output<typeof refreshed>;
 export const sessionView = z
   .object({
     id: z.uuid(),
-    device: z.string().nullable().describe('Browser and system, as far as the client tells.').meta({ example: 'Firefox on Linux' }),
+    device: z
+      .string()
+      .nullable()
+      .describe('Browser and system, as far as the client tells.')
+      .meta({ example: 'Firefox on Linux' }),
     address: z.string().nullable().describe('Where it was used last.').meta({ example: '203.0.113.7' }),
     created_at: timestamp,
     last_used_at: timestamp.describe('When it was opened or refreshed last.'),

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '@nexus/database';
-import { type CallContext, decodeCursor, encodeCursor, type Page, type UserActor } from '@nexus/kernel';
+import { type CallContext, decodeCursor, encodeCursor, errors, isUuid, type Page, type UserActor } from '@nexus/kernel';
 import { authErrors } from '../auth.errors.js';
 import { AuthClock } from '../time/auth-clock.service.js';
 import { deviceName } from './device-name.service.js';
@@ -20,12 +20,12 @@ export class SessionsService {
 
   /** The caller's sessions that can be used. */
   async list(caller: UserActor, query: SessionQuery): Promise<Page<SessionView>> {
-    const position = query.cursor === undefined ? undefined : decodeCursor(query.sort, query.cursor);
+    const after = query.cursor === undefined ? undefined : position(query.sort, query.cursor);
     const { rows, total } = await this.sessions.page({
       userId: caller.id,
       at: new Date(this.clock.now()),
       newestFirst: query.sort === '-created_at',
-      after: position && { createdAt: position.key, id: position.id },
+      after,
       limit: query.limit + 1,
     });
     const items = rows.slice(0, query.limit);
@@ -57,6 +57,16 @@ export class SessionsService {
   async logoutAll(ctx: CallContext, caller: UserActor): Promise<void> {
     await this.db.transaction((tx) => this.ending.end(tx, ctx, { userId: caller.id }, 'logout_all'));
   }
+}
+
+const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
+
+/** A cursor is the client's text: it reaches the database as a time and an id or not at all. */
+function position(sort: string, cursor: string): { createdAt: string; id: string } {
+  const { key, id } = decodeCursor(sort, cursor);
+  if (!INSTANT.test(key) || Number.isNaN(Date.parse(key)) || !isUuid(id))
+    throw errors.invalid_cursor({ field: 'cursor' });
+  return { createdAt: key, id };
 }
 
 function toView(session: Session, currentId: string): SessionView {

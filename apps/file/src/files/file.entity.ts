@@ -1,4 +1,4 @@
-import { Column, Entity, PrimaryColumn, VersionColumn } from 'typeorm';
+import { Column, Entity, PrimaryColumn } from 'typeorm';
 
 /** PostgreSQL's bigint comes as text; sizes stay far below 2^53. */
 const toNumber = { from: Number, to: (value: number) => value };
@@ -44,18 +44,18 @@ export class FileEntity {
   @Column('uuid', { name: 'object_key', unique: true })
   objectKey: string;
 
-  @VersionColumn({ default: 1 })
+  @Column('int', { default: 1 })
   version: number;
 
   @Column('text', { default: 'active' })
   status: FileStatus;
 
-  @Column('timestamptz', { name: 'trashed_at', precision: 3, nullable: true })
+  @Column({ type: 'timestamp with time zone', name: 'trashed_at', precision: 3, nullable: true })
   trashedAt: Date | null;
 
-  @Column('timestamptz', { name: 'created_at', precision: 3, default: () => 'now()' })
+  @Column({ type: 'timestamp with time zone', name: 'created_at', precision: 3, default: () => 'now()' })
   createdAt: Date;
 
-  @Column('timestamptz', { name: 'updated_at', precision: 3, default: () => 'now()' })
+  @Column({ type: 'timestamp with time zone', name: 'updated_at', precision: 3, default: () => 'now()' })
   updatedAt: Date;
 }

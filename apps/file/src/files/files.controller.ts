@@ -16,7 +16,11 @@ export class FilesController {
     list: fileResource,
     errors: ['forbidden', 'not_found'],
   })
-  list(@Ctx() ctx: CallContext, @Caller() caller: UserActor, @Query({ schema: listFiles }) query: ListFiles): Promise<Page<FileResource>> {
+  list(
+    @Ctx() ctx: CallContext,
+    @Caller() caller: UserActor,
+    @Query({ schema: listFiles }) query: ListFiles,
+  ): Promise<Page<FileResource>> {
     return this.files.list(ctx, caller, query);
   }
 

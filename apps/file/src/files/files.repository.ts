@@ -1,5 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import { Conditions, Database, type KeysetList, keysetPage, prefixQuery, type Sql, searchWords, type Transaction } from '@nexus/database';
+import {
+  Conditions,
+  Database,
+  type KeysetList,
+  keysetPage,
+  prefixQuery,
+  type Sql,
+  searchWords,
+  type Transaction,
+} from '@nexus/database';
 import type { Page } from '@nexus/kernel';
 import { FileEntity, type FileStatus } from './file.entity.js';
 import type { FileSort, ListFiles } from './files.schemas.js';

@@ -10,8 +10,14 @@ export const fileResource = z
     id: z.uuid().meta({ example: ID_EXAMPLE }),
     name: z.string().meta({ example: 'report.pdf' }),
     size: z.number().int().describe('In bytes.').meta({ example: 48_213 }),
-    content_type: z.string().describe('As the client declared it, or what its first bytes say.').meta({ example: 'application/pdf' }),
-    sha256: z.string().describe('Of the content, in lower-case hex; also its ETag.').meta({ example: 'a'.repeat(64) }),
+    content_type: z
+      .string()
+      .describe('As the client declared it, or what its first bytes say.')
+      .meta({ example: 'application/pdf' }),
+    sha256: z
+      .string()
+      .describe('Of the content, in lower-case hex; also its ETag.')
+      .meta({ example: 'a'.repeat(64) }),
     project_id: z.uuid().nullable().describe('The project that decides who may do what; null: the owner alone.'),
     owner_id: z.uuid().describe('Who uploaded it, and whose space it takes.'),
     version: z.number().int().meta({ example: 1 }),
@@ -28,7 +34,10 @@ export type FileSort = (typeof FILE_SORTS)[number];
 const TYPE_FILTER = /^[a-z0-9!#$&^_.+-]{1,127}\/(?:\*|[a-z0-9!#$&^_.+-]{1,127})$/;
 
 export const listFiles = cursorQuery(FILE_SORTS, '-created_at').extend({
-  project_id: z.uuid().optional().describe('The files of this project. Without it: the caller’s own files outside of projects.'),
+  project_id: z
+    .uuid()
+    .optional()
+    .describe('The files of this project. Without it: the caller’s own files outside of projects.'),
   q: z.string().trim().min(1).max(200).optional().describe('Words, or beginnings of words, of the name.'),
   content_type: z
     .string()

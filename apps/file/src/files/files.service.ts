@@ -6,8 +6,8 @@ import type { CallContext, Page, UserActor } from '@nexus/kernel';
 import { fileErrors } from '../file.errors.js';
 import type { FileEntity } from './file.entity.js';
 import { FileAccess } from './file-access.service.js';
-import type { FileResource, ListFiles } from './files.schemas.js';
 import { type FileRow, FilesRepository } from './files.repository.js';
+import type { FileResource, ListFiles } from './files.schemas.js';
 
 /** A file as the API shows it. */
 export function toFile(row: FileRow): FileResource {
@@ -54,7 +54,12 @@ export class FilesService {
     return row;
   }
 
-  async rename(ctx: CallContext, id: string, name: string, expected: ExpectedVersion | undefined): Promise<FileResource> {
+  async rename(
+    ctx: CallContext,
+    id: string,
+    name: string,
+    expected: ExpectedVersion | undefined,
+  ): Promise<FileResource> {
     return this.change(ctx, id, expected, async (tx, file) => {
       if (file.status === 'trashed') throw fileErrors.file_trashed();
       const row = await this.files.rename(tx, id, name);

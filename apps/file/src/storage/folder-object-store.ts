@@ -54,19 +54,31 @@ class DurableFile extends Writable {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error) => void): void {
-    this.put([chunk]).then(() => done(), (error: unknown) => done(explain(error)));
+    this.put([chunk]).then(
+      () => done(),
+      (error: unknown) => done(explain(error)),
+    );
   }
 
   override _writev(chunks: { chunk: Buffer }[], done: (error?: Error) => void): void {
-    this.put(chunks.map(({ chunk }) => chunk)).then(() => done(), (error: unknown) => done(explain(error)));
+    this.put(chunks.map(({ chunk }) => chunk)).then(
+      () => done(),
+      (error: unknown) => done(explain(error)),
+    );
   }
 
   override _final(done: (error?: Error) => void): void {
-    this.handle.sync().then(() => done(), (error: unknown) => done(explain(error)));
+    this.handle.sync().then(
+      () => done(),
+      (error: unknown) => done(explain(error)),
+    );
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    this.handle.close().then(() => done(error), (fault: unknown) => done(error ?? explain(fault)));
+    this.handle.close().then(
+      () => done(error),
+      (fault: unknown) => done(error ?? explain(fault)),
+    );
   }
 
   private async put(buffers: Buffer[]): Promise<void> {
@@ -103,7 +115,9 @@ export class FolderObjectStore extends ObjectStore {
       await syncFolder(this.root);
       await syncFolder(dirname(this.root));
     } catch (error) {
-      throw new Error(`The folder ${this.root} cannot be used to store files (${codeOf(error) ?? 'unknown'}): set NEXUS_DATA_DIR.`);
+      throw new Error(
+        `The folder ${this.root} cannot be used to store files (${codeOf(error) ?? 'unknown'}): set NEXUS_DATA_DIR.`,
+      );
     }
   }
 
@@ -171,9 +185,13 @@ export class FolderObjectStore extends ObjectStore {
 
   async delete(key: string): Promise<void> {
     // In this order: a writer that renames between the two is found by the second, one that comes later by neither.
-    await unlinkIfThere(this.temporary(key));
+    await this.abandon(key);
     const path = this.final(key);
     if (await unlinkIfThere(path)) await syncFolder(dirname(path));
+  }
+
+  async abandon(key: string): Promise<void> {
+    await unlinkIfThere(this.temporary(key));
   }
 
   async *unfinished(): AsyncIterable<UnfinishedObject> {

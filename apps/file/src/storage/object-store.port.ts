@@ -68,6 +68,9 @@ export abstract class ObjectStore {
    */
   abstract delete(key: string): Promise<void>;
 
+  /** Removes what was begun under a key and not committed. A committed object stays. No error when there is nothing. */
+  abstract abandon(key: string): Promise<void>;
+
   /** What was begun and not finished, by any process. */
   abstract unfinished(): AsyncIterable<UnfinishedObject>;
 }

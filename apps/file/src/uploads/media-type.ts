@@ -44,7 +44,9 @@ export function keptContentType(declared: string | undefined, detected: string |
   const media = parseMediaType(declared);
   if (!media || media.type === UNKNOWN_TYPE || media.type.startsWith('multipart/')) return detected ?? UNKNOWN_TYPE;
   const charset = media.parameters.get('charset');
-  return charset !== undefined && /^[0-9A-Za-z_.:-]{1,40}$/.test(charset) ? `${media.type}; charset=${charset.toLowerCase()}` : media.type;
+  return charset !== undefined && /^[0-9A-Za-z_.:-]{1,40}$/.test(charset)
+    ? `${media.type}; charset=${charset.toLowerCase()}`
+    : media.type;
 }
 
 interface Signature {

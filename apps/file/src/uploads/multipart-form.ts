@@ -226,7 +226,8 @@ class FormReader {
       headers.set(name, values[0] as string);
     }
     // The parser cuts off what is beyond its limits without a word.
-    if (bytes > this.limits.headerBytes || pairs >= MAX_HEADER_PAIRS) throw malformed('The header of a part is too long.');
+    if (bytes > this.limits.headerBytes || pairs >= MAX_HEADER_PAIRS)
+      throw malformed('The header of a part is too long.');
     if (raw['content-disposition']?.length !== 1) throw malformed('A part has no Content-Disposition.');
     const { type, parameters } = parseDisposition(utf8(raw['content-disposition'][0] as string), { multipart: true });
     const { name, filename } = parameters;
@@ -287,6 +288,11 @@ class FormReader {
  * @throws AppError `malformed_multipart`, `upload_incomplete` (the client is gone), `request_timeout`,
  *   `invalid_encoding`, or what the handler threw
  */
-export async function readForm(source: Readable, boundary: string, limits: FormLimits, handler: FormHandler): Promise<Form> {
+export async function readForm(
+  source: Readable,
+  boundary: string,
+  limits: FormLimits,
+  handler: FormHandler,
+): Promise<Form> {
   return new FormReader(source, boundary, limits, handler).read();
 }

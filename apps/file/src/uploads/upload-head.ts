@@ -28,7 +28,8 @@ export function readUploadHead(headers: IncomingHttpHeaders): UploadHead {
   const coding = headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
   if (media?.type !== 'multipart/form-data' || coding !== 'identity') throw errors.unsupported_media_type();
   const boundary = media.parameters.get('boundary');
-  if (boundary === undefined) throw fileErrors.malformed_multipart({ message: 'The boundary is missing or not valid.' });
+  if (boundary === undefined)
+    throw fileErrors.malformed_multipart({ message: 'The boundary is missing or not valid.' });
   const length = headers['content-length'];
   const key = headers['idempotency-key'];
   return {
@@ -49,6 +50,10 @@ export function digestsOfPart(headers: ReadonlyMap<string, string>): string[] {
  * size, digests, and what stands before the file in the form.
  */
 export function uploadFingerprint(head: UploadHead, before: Readonly<Record<string, unknown>>): string {
-  const facts = [head.length ?? null, [...head.digests].sort(), Object.entries(before).sort(([a], [b]) => (a < b ? -1 : 1))];
+  const facts = [
+    head.length ?? null,
+    [...head.digests].sort(),
+    Object.entries(before).sort(([a], [b]) => (a < b ? -1 : 1)),
+  ];
   return createHash('sha256').update(JSON.stringify(facts)).digest('base64url');
 }

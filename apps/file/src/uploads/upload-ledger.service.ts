@@ -121,5 +121,8 @@ export class UploadLedger {
 }
 
 function givenUp() {
-  return errors.unavailable({ message: 'The upload took too long to make progress. Please try again.', headers: { 'retry-after': '1' } });
+  return errors.unavailable({
+    message: 'The upload took too long to make progress. Please try again.',
+    headers: { 'retry-after': '1' },
+  });
 }

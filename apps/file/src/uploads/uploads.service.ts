@@ -1,20 +1,45 @@
-import { createHash, type Hash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { pipeline } from 'node:stream/promises';
 import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
-import { keyShape, normaliseKeys, validationError } from '@nexus/http';
-import { AppError, type CallContext, errors, type UserActor } from '@nexus/kernel';
+import type { CallContext, UserActor } from '@nexus/kernel';
 import { LOGGER, type Logger } from '@nexus/observability';
 import { type FileConfig, fileConfig } from '../file.config.js';
-import { fileErrors } from '../file.errors.js';
 import { FileAccess } from '../files/file-access.service.js';
-import { nameOfUpload } from '../files/file-name.js';
 import { ObjectRemoval } from '../storage/object-removal.service.js';
-import { type ObjectSink, ObjectStore, StorageFullError } from '../storage/object-store.port.js';
+import { ObjectStore } from '../storage/object-store.port.js';
 import { UsageService } from '../usage/usage.service.js';
-import { ContentMeter } from './content-meter.js';
-import { keptContentType } from './media-type.js';
-import { type FilePart, type FormLimits, readForm } from './multipart-form.js';
-import { digestsOfPart, readUploadHead, type UploadHead, uploadFingerprint } from './upload-head.js';
-import { type UploadAnswer, UploadLedger, type UploadTicket } from './upload-ledger.service.js';
-import { type UploadFields, uploadFields } from './uploads.schemas.js';
+import { type UploadAnswer, UploadLedger } from './upload-ledger.service.js';
+import { type UploadParts, UploadRun } from './upload-run.js';
+
+/** Takes uploads, and waits for them to clear away what they hold before the process ends. */
+@Injectable()
+export class UploadsService implements BeforeApplicationShutdown {
+  private readonly parts: UploadParts;
+  private readonly running = new Set<Promise<UploadAnswer>>();
+
+  constructor(
+    ledger: UploadLedger,
+    store: ObjectStore,
+    access: FileAccess,
+    usage: UsageService,
+    removal: ObjectRemoval,
+    @Inject(fileConfig.token) config: FileConfig,
+    @Inject(LOGGER) logger: Logger,
+  ) {
+    this.parts = { ledger, store, access, usage, removal, config, logger };
+  }
+
+  /** @param request with its body unread; it is left open, so that an answer can be given in any case */
+  async receive(ctx: CallContext, caller: UserActor, request: IncomingMessage): Promise<UploadAnswer> {
+    const upload = new UploadRun(this.parts, ctx, caller, request).run();
+    this.running.add(upload);
+    try {
+      return await upload;
+    } finally {
+      this.running.delete(upload);
+    }
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await Promise.allSettled(this.running);
+  }
+}

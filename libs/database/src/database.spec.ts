@@ -1,0 +1,162 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { createTestDatabase, type TestDatabase } from '@nexus/testing';
+import pg from 'pg';
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { Database, DatabaseRoot, databaseFault, isUniqueViolation, migrate, revertLast, type SchemaPlan } from './index.js';
+
+class Things1763856000009 implements MigrationInterface {
+  readonly name = 'Things1763856000009';
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query('CREATE TABLE auth.things (id int PRIMARY KEY, name text NOT NULL UNIQUE)');
+  }
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query('DROP TABLE auth.things');
+  }
+}
+
+const auth: SchemaPlan = { schema: 'auth', migrations: [Things1763856000009] };
+const user: SchemaPlan = { schema: 'user', migrations: [] };
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(async () => {
+  await database.drop();
+});
+
+async function inSql<T extends object>(sql: string): Promise<T[]> {
+  const client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+  try {
+    return (await client.query(sql)).rows as T[];
+  } finally {
+    await client.end();
+  }
+}
+
+describe('migrations', () => {
+  test('run once however many run at once, and go back and forth', async () => {
+    const runs = await Promise.all([1, 2, 3].map(() => migrate(database.url, [auth, user], ['auth', 'user'])));
+    expect(runs.filter((applied) => applied.length > 0)).toHaveLength(1);
+    expect(runs.flat().sort()).toEqual(['auth.PlatformTables1763856000000', 'auth.Things1763856000009', 'user.PlatformTables1763856000000']);
+    await revertLast(database.url, auth);
+    expect(await inSql("SELECT to_regclass('auth.things') AS t")).toEqual([{ t: null }]);
+    expect(await migrate(database.url, [auth, user], ['auth', 'user'])).toEqual(['auth.Things1763856000009']);
+  });
+});
+
+describe('a database of a service', () => {
+  let root: DatabaseRoot;
+  const config = { DATABASE_POOL_SIZE: 4, DATABASE_STATEMENT_TIMEOUT_MS: 500 };
+
+  beforeAll(async () => {
+    root = await DatabaseRoot.open({ ...config, DATABASE_URL: database.url }, 'development', [{ schema: 'auth' }, { schema: 'user' }]);
+  });
+  afterAll(async () => {
+    await root.close();
+  });
+  beforeEach(async () => {
+    await root.get('auth').query('DELETE FROM auth.things');
+  });
+
+  test('has its own role, which cannot reach another schema', async () => {
+    expect(await root.get('auth').query('SELECT current_user AS name')).toEqual([{ name: 'nexus_auth' }]);
+    await expect(root.get('user').query('SELECT * FROM auth.things')).rejects.toMatchObject({ code: '42501' });
+  });
+
+  test('keeps all of a transaction or nothing, and calls back after the commit only', async () => {
+    const auths = root.get('auth');
+    const calls: string[] = [];
+    await auths.transaction(async (tx) => {
+      tx.afterCommit(async () => {
+        calls.push(`kept ${(await auths.query('SELECT id FROM auth.things')).length}`);
+      });
+      await tx.prepared('INSERT INTO auth.things VALUES ($1, $2)', [1, 'a']);
+    });
+    const failing = auths.transaction(async (tx) => {
+      tx.afterCommit(() => {
+        calls.push('never');
+      });
+      await tx.prepared('INSERT INTO auth.things VALUES ($1, $2)', [2, 'b']);
+      throw new Error('no');
+    });
+    await expect(failing).rejects.toThrow('no');
+    expect(calls).toEqual(['kept 1']);
+    expect(await auths.query('SELECT id FROM auth.things')).toEqual([{ id: 1 }]);
+  });
+
+  test('joins the ambient transaction', async () => {
+    const auths = root.get('auth');
+    const work = auths.ambientTransaction(async () => {
+      await auths.transaction((tx) => tx.prepared('INSERT INTO auth.things VALUES (1, $1)', ['a']));
+      expect(await auths.prepared('SELECT id FROM auth.things')).toHaveLength(1);
+      throw new Error('roll it all back');
+    });
+    await expect(work).rejects.toThrow('roll it all back');
+    expect(await auths.query('SELECT id FROM auth.things')).toEqual([]);
+  });
+
+  test('tells faults apart', async () => {
+    const auths = root.get('auth');
+    await auths.query("INSERT INTO auth.things VALUES (1, 'a')");
+    const twice = await auths.query("INSERT INTO auth.things VALUES (2, 'a')").catch((error: unknown) => error);
+    expect(isUniqueViolation(twice)).toBe(true);
+    expect(isUniqueViolation(twice, 'things_name_key')).toBe(true);
+    expect(databaseFault(twice)).toBeUndefined();
+    const slow = await auths.query('SELECT pg_sleep(5)').catch((error: unknown) => error);
+    expect(databaseFault(slow)).toMatchObject({ status: 504 });
+  });
+
+  test('a killed connection is one 503, and the next request works', async () => {
+    const auths = root.get('auth');
+    const cut = await auths
+      .transaction(async (tx) => {
+        const [me] = await tx.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+        await inSql(`SELECT pg_terminate_backend(${me?.pid})`);
+        return tx.query('SELECT 1');
+      })
+      .catch((error: unknown) => error);
+    expect(databaseFault(cut)).toMatchObject({ status: 503 });
+    expect(await auths.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+  });
+});
+
+describe('the connections of a process', () => {
+  test('never exceed the budget, whichever service asks, and everyone is served', async () => {
+    const root = await DatabaseRoot.open(
+      { DATABASE_URL: database.url, DATABASE_POOL_SIZE: 3, DATABASE_STATEMENT_TIMEOUT_MS: 5_000 },
+      'development',
+      [{ schema: 'auth' }, { schema: 'user' }],
+    );
+    try {
+      let most = 0;
+      const work = async (db: Database, i: number) => {
+        await db.query('SELECT pg_sleep($1)', [0.002 * (i % 3)]);
+        most = Math.max(most, root.budget.used);
+      };
+      await Promise.all(Array.from({ length: 200 }, (_, i) => work(root.get(i % 2 === 0 ? 'auth' : 'user'), i)));
+      expect(most).toBeLessThanOrEqual(3);
+      const [row] = await inSql<{ n: string }>("SELECT count(*) AS n FROM pg_stat_activity WHERE application_name LIKE 'nexus-%'");
+      expect(Number(row?.n)).toBeLessThanOrEqual(3);
+    } finally {
+      await root.close();
+    }
+  });
+
+  test('a service that holds none gets one as soon as another lets go', async () => {
+    const root = await DatabaseRoot.open(
+      { DATABASE_URL: database.url, DATABASE_POOL_SIZE: 2, DATABASE_STATEMENT_TIMEOUT_MS: 5_000 },
+      'development',
+      [{ schema: 'auth' }, { schema: 'user' }],
+    );
+    try {
+      await Promise.all([1, 2].map(() => root.get('auth').query('SELECT pg_sleep(0.05)')));
+      expect(root.budget.stats().find((pool) => pool.name === 'auth')?.idle).toBe(2);
+      expect(await root.get('user').query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+      expect(root.budget.used).toBeLessThanOrEqual(2);
+    } finally {
+      await root.close();
+    }
+  });
+});
