@@ -2,14 +2,13 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, realpathSync, renameSyn
 import { dirname, join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { isAlive } from '../launcher/file-lock.mjs';
 import { fileFault, StartError } from '../launcher/start-error.mjs';
 import { chooseAccount } from './account.ts';
 import { locateBinaries } from './binaries.ts';
 import { type ClusterContext, DATABASE, ensureCluster, SUPERUSER } from './cluster.ts';
 import { Lifeline } from './lifeline.ts';
 import { followCluster, ownerFile, resolveCluster } from './location.ts';
-import { processesIn, stopOrphans } from './processes.ts';
+import { isTaken, processesIn, stopOrphans } from './processes.ts';
 import { type Server, type StopMode, startServer } from './server.ts';
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -76,8 +75,8 @@ function recordedPid(cluster: string): number | undefined {
 }
 
 /**
- * Leaves the folder free for a start. PostgreSQL itself copes with a postmaster.pid of a dead process; it gives up on an
- * empty one and on a number that another program has got since.
+ * Leaves the folder free for a start. PostgreSQL itself copes with a postmaster.pid whose number is free; it gives up on an
+ * empty one, and on a number that another program has got since or that a killed process still blocks.
  */
 async function clearOrphans(cluster: string): Promise<void> {
   if (!existsSync(cluster)) return;
@@ -90,7 +89,7 @@ async function clearOrphans(cluster: string): Promise<void> {
     );
   }
   const left = recordedPid(real);
-  if (left === 0 || (left !== undefined && isAlive({ pid: left, started: null, boot: null }))) {
+  if (left === 0 || (left !== undefined && isTaken(left))) {
     rmSync(join(real, 'postmaster.pid'), { force: true });
   }
 }

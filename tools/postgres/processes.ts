@@ -31,6 +31,16 @@ export function processesIn(folder: string): number[] {
   return pids.filter((pid) => /^\d+$/.test(pid) && works(pid, folder)).map(Number);
 }
 
+/** Whether the number belongs to any process, also one that is dead and that its parent has not yet noticed. */
+export function isTaken(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
+
 /** @returns whether the condition came true in time */
 export async function until(condition: () => boolean, ms: number, everyMs = 20): Promise<boolean> {
   const deadline = Date.now() + ms;

@@ -32,7 +32,7 @@ export function cacheKey({ audience, actor, method, url }: CacheKeyParts): strin
   const scopes = actor.scopes.length === 0 ? '' : actor.scopes.join(' ');
   if (scopes.includes('\n')) return undefined;
   return audience === 'role'
-    ? `r\n${actor.role}\n${scopes}\n${target}`
+    ? `r\n${actor.role}\n${target}`
     : `u\n${actor.id}\n${actor.role}\n${scopes}\n${target}`;
 }
 

@@ -116,7 +116,7 @@ describe('the interceptor', () => {
         const waited = place.leader ? undefined : await place.wait();
         if (waited) return reply.header('x-from', 'leader').send(waited.head);
         const fill = place.leader ? place.fill : cache.beginFill(key);
-        fill.releaseWith(reply.raw);
+        if (!request.headers['x-unbound']) fill.releaseWith(reply.raw);
         const slot: FillSlot = {
           fill,
           policy: { audience: 'public', ttlSeconds: 60, tags: ['thing'] },
@@ -160,6 +160,11 @@ describe('the interceptor', () => {
       await until(() => cache.counters.flights === 0);
     },
   );
+
+  it.each(['odd-status', 'crash', 'plain'])('lets go by itself once the handler of /%s has ended', async (path) => {
+    await (await fetch(`${url}/${path}`, { headers: { 'x-unbound': '1' } })).text();
+    expect(cache.counters.flights).toBe(0);
+  });
 
   it('keeps nothing of a request without a fill', async () => {
     const { stores } = cache.counters;

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import type { CachedAnswer, CacheFill, FlightPlace } from './cached-answer.js';
 import { ResponseCache } from './response-cache.js';
 
@@ -138,15 +138,28 @@ describe('a flight', () => {
     expect(await waiting).toBeUndefined();
   });
 
-  it('leaves no timer behind', async () => {
-    const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  it('keeps its place when stale work of the same key lands', () => {
     const cache = new ResponseCache();
-    const before = timers();
-    const fill = lead(cache.flight('k'));
-    const waiting = follow(cache.flight('k'));
-    await settled(waiting);
-    fill.release();
-    await waiting;
-    expect(timers()).toBe(before);
+    const stale = lead(cache.flight('k', ['t']));
+    cache.invalidate(['t']);
+    lead(cache.flight('k', ['t']));
+    stale.release();
+    expect(cache.flight('k', ['t']).leader).toBe(false);
+  });
+
+  it('leaves no timer behind', async () => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'performance'] });
+    try {
+      const cache = new ResponseCache();
+      const fill = lead(cache.flight('k'));
+      expect(jest.getTimerCount()).toBe(0);
+      const waiting = [follow(cache.flight('k')), follow(cache.flight('k'))];
+      expect(jest.getTimerCount()).toBe(1);
+      fill.release();
+      await Promise.all(waiting);
+      expect(jest.getTimerCount()).toBe(0);
+    } finally {
+      jest.useRealTimers();
+    }
   });
 });

@@ -1,3 +1,4 @@
+export { MemoryUserDirectory } from './memory-user-directory.js';
 export { testContext, testServiceContext, testUser } from './test-context.js';
 export { createTestDatabase, type TestDatabase } from './test-database.js';
 export { openTestPlatform, type TestPlatform } from './test-platform.js';

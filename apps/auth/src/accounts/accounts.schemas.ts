@@ -1,5 +1,5 @@
 import { USER_STATUSES } from '@nexus/contracts';
-import { timestamp } from '@nexus/http';
+import { lineOfText, timestamp } from '@nexus/http';
 import { ROLES } from '@nexus/kernel';
 import { z } from 'zod';
 
@@ -8,7 +8,7 @@ const LABEL = '[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?';
 /** Mailbox of RFC 5321 §4.1.2 with a dot-string and a domain of at least two labels; no quoted names, no address literals. */
 const MAILBOX = new RegExp(`^(?=.{1,64}@)${ATOM}(?:\\.${ATOM})*@(?:${LABEL}\\.)+(?!\\d+$)${LABEL}$`);
 const MAX_MAILBOX = 254;
-const MAX_NAME = 100;
+const MAX_NAME = 200;
 
 /** An e-mail address in the one form in which it is kept and compared: trimmed, NFC, lower-case. */
 export const emailAddress = z
@@ -22,13 +22,7 @@ export const emailAddress = z
   .meta({ format: 'email', example: 'ada@example.com' });
 
 /** What a person is called. */
-export const personName = z
-  .string()
-  .trim()
-  .min(1)
-  .max(MAX_NAME)
-  .regex(/^[^\p{Cc}\p{Zl}\p{Zp}]*$/u, 'must not contain control characters')
-  .meta({ example: 'Ada Lovelace' });
+export const personName = lineOfText(MAX_NAME).meta({ example: 'Ada Lovelace' });
 
 /** A password as it arrives. What makes a good one is the policy's business; this bounds the work. */
 export const passwordText = z.string().max(1024).meta({ format: 'password', example: 'correct horse battery staple' });

@@ -2,8 +2,8 @@ import { isUtf8 } from 'node:buffer';
 import type { Readable } from 'node:stream';
 import { Dicer } from '@fastify/busboy';
 import { errors } from '@nexus/kernel';
-import { parse as parseDisposition } from 'content-disposition';
 import { fileErrors } from '../file.errors.js';
+import { MAX_HEADER_PAIRS, malformed, type RawHeader, readPartHeader } from './part-header.js';
 
 /** What a form may hold besides the file's own bytes. */
 export interface FormLimits {
@@ -45,11 +45,8 @@ export interface Form {
 }
 
 const FILE_FIELD = 'file';
-const MAX_HEADER_PAIRS = 32;
 /** RFC 2046 §5.1.1. */
 const BOUNDARY = /^[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]$/;
-
-const malformed = (message?: string) => fileErrors.malformed_multipart(message === undefined ? {} : { message });
 
 interface Deferred {
   readonly promise: Promise<void>;
@@ -61,13 +58,6 @@ function deferred(): Deferred {
   const made = Promise.withResolvers<void>();
   made.promise.catch(() => undefined);
   return made;
-}
-
-/** Header values are UTF-8 where clients write names in them (RFC 7578 §5.1.3); the parser gives them byte by byte. */
-function utf8(latin1: string): string {
-  const bytes = Buffer.from(latin1, 'latin1');
-  if (!isUtf8(bytes)) throw errors.invalid_encoding();
-  return bytes.toString('utf8');
 }
 
 /**
@@ -211,29 +201,13 @@ class FormReader {
     part.on('header', (header) =>
       this.guard(() => {
         this.headerPending = false;
-        this.onHeader(part, header as Record<string, string[]>);
+        this.onHeader(part, header as RawHeader);
       }),
     );
   }
 
-  private onHeader(part: Dicer.PartStream, raw: Readonly<Record<string, readonly string[]>>): void {
-    const headers = new Map<string, string>();
-    let bytes = 0;
-    let pairs = 0;
-    for (const [name, values] of Object.entries(raw)) {
-      for (const value of values) bytes += name.length + value.length + 4;
-      pairs += values.length;
-      headers.set(name, values[0] as string);
-    }
-    // The parser cuts off what is beyond its limits without a word.
-    if (bytes > this.limits.headerBytes || pairs >= MAX_HEADER_PAIRS)
-      throw malformed('The header of a part is too long.');
-    if (raw['content-disposition']?.length !== 1) throw malformed('A part has no Content-Disposition.');
-    const { type, parameters } = parseDisposition(utf8(raw['content-disposition'][0] as string), { multipart: true });
-    const { name, filename } = parameters;
-    if (type !== 'form-data' || name === undefined) throw malformed('A part is no named part of a form.');
-    const coding = headers.get('content-transfer-encoding')?.trim().toLowerCase() ?? 'binary';
-    if (!['7bit', '8bit', 'binary'].includes(coding)) throw malformed('Parts must be sent as they are, not encoded.');
+  private onHeader(part: Dicer.PartStream, raw: RawHeader): void {
+    const { name, filename, headers } = readPartHeader(raw, this.limits.headerBytes);
     if (name === FILE_FIELD) this.takeFile({ filename, headers, content: part });
     else if (filename !== undefined) throw malformed(`The file must be the part named ${FILE_FIELD}.`);
     else this.fieldWork.push(this.takeField(part, name));
