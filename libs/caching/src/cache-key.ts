@@ -20,9 +20,10 @@ const CONTROL = /[\u0000-\u0020\u007f]/;
 /**
  * The key of an answer, or `undefined` when none may be kept.
  *
- * A key names everyone who may see the answer: all (`public`), callers with the same role and scopes (`role`), or one user
- * with the same role and scopes (`user`). Scopes count, because an answer is served before any guard asks for them. HEAD shares the
- * key of GET. Not cacheable: other methods, an audience the caller is not part of, and an over-long address.
+ * A key names everyone who may see the answer: all (`public`), callers with the same role and scopes (`role`), or one
+ * user with the same role and scopes (`user`). Scopes count, because an answer is served before any guard asks for
+ * them. HEAD shares the key of GET. Not cacheable: other methods, an audience the caller is not part of, and an
+ * over-long address.
  */
 export function cacheKey({ audience, actor, method, url }: CacheKeyParts): string | undefined {
   if ((method !== 'GET' && method !== 'HEAD') || url.length > MAX_URL || CONTROL.test(url)) return undefined;
@@ -32,7 +33,7 @@ export function cacheKey({ audience, actor, method, url }: CacheKeyParts): strin
   const scopes = actor.scopes.length === 0 ? '' : actor.scopes.join(' ');
   if (scopes.includes('\n')) return undefined;
   return audience === 'role'
-    ? `r\n${actor.role}\n${target}`
+    ? `r\n${actor.role}\n${scopes}\n${target}`
     : `u\n${actor.id}\n${actor.role}\n${scopes}\n${target}`;
 }
 
@@ -42,9 +43,9 @@ function fold(name: string): string {
 }
 
 /**
- * The address with its query parameters ordered by name; those of one name keep their order, and values are left as they are.
- * A query with names that are encoded, bracketed or otherwise not plain is left alone: what it means depends on
- * who reads it.
+ * The address with its query parameters ordered by name; those of one name keep their order, and values are left as
+ * they are. A query with names that are encoded, bracketed or otherwise not plain is left alone: what it means depends
+ * on who reads it.
  */
 export function canonicalUrl(url: string): string {
   const mark = url.indexOf('?');

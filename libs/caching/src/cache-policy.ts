@@ -1,8 +1,8 @@
 import type { RoutePolicy } from '@nexus/contracts';
 
 /**
- * How answers of a route are kept. Tags are templates: `{id}` stands for the route parameter of that name, `{actor}` for
- * the caller's id.
+ * How answers of a route are kept. Tags are templates: `{id}` stands for the route parameter of that name, `{actor}`
+ * for the caller's id.
  * @example { audience: 'user', ttlSeconds: 60, tags: ['project:{id}', 'user:{actor}'] }
  */
 export type CachePolicy = NonNullable<RoutePolicy['cache']>;

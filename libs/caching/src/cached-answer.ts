@@ -30,13 +30,16 @@ export interface CacheFill {
   readonly stored: boolean;
   /**
    * Keeps the answer and lets the followers have it.
-   * @returns false when it was not kept: one of its tags was invalidated after the fill began, a later read of the same key was
-   * kept already, it is too large or has no life, or the fill is settled
+   * @returns false when it was not kept: one of its tags was invalidated after the fill began, a later read of the same
+   * key was kept already, it is too large or has no life, or the fill is settled
    */
   store(answer: FreshAnswer, options: StoreOptions): boolean;
   /** Lets the followers go on without an answer. Does nothing once settled. */
   release(): void;
-  /** {@link release} when the response is closed, whatever became of the request: no guard or crash leaves followers waiting. */
+  /**
+   * {@link release} when the response is closed, whatever became of the request: no guard or crash leaves followers
+   * waiting.
+   */
   releaseWith(response: { once(event: 'close', listener: () => void): unknown }): void;
 }
 
@@ -46,9 +49,9 @@ export type FlightPlace =
   | {
       readonly leader: false;
       /**
-       * The answer the leader kept; `undefined` when it kept none, ended without one, or took too long. Then the caller goes to the
-       * handler on its own, with a fill of {@link ResponseCache.beginFill}: asking for a flight again would queue all
-       * who waited one behind the other.
+       * The answer the leader kept; `undefined` when it kept none, ended without one, or took too long. Then the caller
+       * goes to the handler on its own, with a fill of {@link ResponseCache.beginFill}: asking for a flight again would
+       * queue all who waited one behind the other.
        */
       wait(): Promise<CachedAnswer | undefined>;
     };

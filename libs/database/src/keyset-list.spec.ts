@@ -58,7 +58,11 @@ describe('keyset lists', () => {
   const kindIs = (kind: string) => new Conditions().add((value) => `r.kind = ${value}`, kind);
 
   /** Every page, with what happens between two of them. */
-  async function walk(sort: (typeof SORTS)[number], limit: number, between: () => Promise<void> = async () => undefined) {
+  async function walk(
+    sort: (typeof SORTS)[number],
+    limit: number,
+    between: () => Promise<void> = async () => undefined,
+  ) {
     const seen: Row[] = [];
     let cursor: string | undefined;
     do {
@@ -146,7 +150,14 @@ describe('keyset lists', () => {
         { key: '\ud800', id },
         { key: '2026-01-01T00:00:00.000Z', id: "' OR true --" },
         ...(sort === 'at'
-          ? ['', 'now', 'infinity', '2026-02-30T00:00:00.000Z', '0000-01-01T00:00:00.000Z', '+275760-09-13T00:00:00.000Z']
+          ? [
+              '',
+              'now',
+              'infinity',
+              '2026-02-30T00:00:00.000Z',
+              '0000-01-01T00:00:00.000Z',
+              '+275760-09-13T00:00:00.000Z',
+            ]
           : []
         ).map((key) => ({ key, id })),
       ];

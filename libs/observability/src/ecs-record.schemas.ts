@@ -23,7 +23,9 @@ export const ecsRecord = z
     'span.id': keyword.optional(),
     'log.logger': keyword.optional(),
     'event.action': keyword.optional(),
-    'event.category': z.array(z.enum(['web', 'authentication', 'iam', 'session', 'configuration', 'database'])).optional(),
+    'event.category': z
+      .array(z.enum(['web', 'authentication', 'iam', 'session', 'configuration', 'database']))
+      .optional(),
     'event.dataset': keyword.optional(),
     'event.outcome': z.enum(['success', 'failure', 'unknown']).optional(),
     'event.duration': count.optional(),

@@ -1,5 +1,5 @@
-export { DURATION_BUCKETS, HttpMetrics, type HttpObservation, httpMetrics } from './http-metrics.js';
 export { ecsRecord } from './ecs-record.schemas.js';
+export { DURATION_BUCKETS, HttpMetrics, type HttpObservation, httpMetrics } from './http-metrics.js';
 export {
   FdDestination,
   type FdDestinationOptions,

@@ -25,7 +25,12 @@ function check(destination: MemoryDestination): Record<string, unknown> {
 describe('a record', () => {
   it('is ECS with the fixed fields, the given ones and the rest below nexus', () => {
     const { logger, destination } = setUp();
-    logger.info('It happened', { 'event.action': 'it-happened', 'user.id': 'u1', attempts: 3, nested: { a: [1, 'x'] } });
+    logger.info('It happened', {
+      'event.action': 'it-happened',
+      'user.id': 'u1',
+      attempts: 3,
+      nested: { a: [1, 'x'] },
+    });
     expect(check(destination)).toEqual({
       '@timestamp': '2026-01-02T03:04:05.006Z',
       'log.level': 'info',
@@ -66,7 +71,12 @@ describe('a record', () => {
     const record = check(destination);
     expect(record.message).toBe('real');
     expect(record['log.level']).toBe('info');
-    expect(record.nexus).toEqual({ message: 'forged', '@timestamp': 'forged', 'log.level': 'forged', 'ecs.version': 'forged' });
+    expect(record.nexus).toEqual({
+      message: 'forged',
+      '@timestamp': 'forged',
+      'log.level': 'forged',
+      'ecs.version': 'forged',
+    });
   });
 
   it('has no key twice, whatever a child has bound', () => {
@@ -111,7 +121,9 @@ describe('errors', () => {
     logger.error('It failed', { error });
     const record = check(destination);
     expect(record).toMatchObject({ 'error.type': 'AppError', 'error.message': 'Taken.', 'error.code': 'email_taken' });
-    expect(record['error.stack_trace']).toMatch(/^AppError: Taken\.\n {4}at [\s\S]*\nCaused by: TypeError: the root\n {4}at /);
+    expect(record['error.stack_trace']).toMatch(
+      /^AppError: Taken\.\n {4}at [\s\S]*\nCaused by: TypeError: the root\n {4}at /,
+    );
   });
 
   it('name their class, their parts and their numeric codes', () => {
@@ -155,7 +167,9 @@ describe('hostile values', () => {
     at = at.d as Record<string, unknown>;
   }
   const wide = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`key${i}`, 'v'.repeat(100)]));
-  const bushy = Array.from({ length: 60 }, () => Array.from({ length: 60 }, () => Array.from({ length: 60 }, () => 'leaf')));
+  const bushy = Array.from({ length: 60 }, () =>
+    Array.from({ length: 60 }, () => Array.from({ length: 60 }, () => 'leaf')),
+  );
   const thrower = Object.defineProperty({ ok: 1 }, 'bad', {
     enumerable: true,
     get: () => {
@@ -185,11 +199,24 @@ describe('hostile values', () => {
     ['a proxy that throws', proxy],
     ['a toJSON in a toJSON', { toJSON: () => ({ toJSON: () => proxy }) }],
     ['a toJSON that throws', { toJSON: () => JSON.parse('{') as unknown }],
-    ['a toJSON that gives itself', new (class Own { toJSON() { return this; } })()],
+    [
+      'a toJSON that gives itself',
+      new (class Own {
+        toJSON() {
+          return this;
+        }
+      })(),
+    ],
     ['control characters', '\u0000\r\n\u001b[31m'.repeat(20_000)],
     ['lone surrogates', '\ud800'.repeat(20_000)],
     ['wide characters', '漢'.repeat(20_000)],
-    ['maps and sets', new Map<unknown, unknown>([[{ a: 1 }, new Set([1, 2])], ['k', new Map([['x', 1n]])]])],
+    [
+      'maps and sets',
+      new Map<unknown, unknown>([
+        [{ a: 1 }, new Set([1, 2])],
+        ['k', new Map([['x', 1n]])],
+      ]),
+    ],
     ['bytes', [Buffer.from('secret'), new ArrayBuffer(8), new DataView(new ArrayBuffer(4))]],
     ['odd numbers', [Number.NaN, Number.POSITIVE_INFINITY, -0, 10n ** 40n]],
     ['functions and symbols', [() => 1, Symbol('s'), undefined]],
@@ -201,7 +228,10 @@ describe('hostile values', () => {
     const { logger, destination } = setUp();
     const began = performance.now();
     logger.info(typeof value === 'string' ? value : 'x', { value, 'labels.value': value as string, error: value });
-    logger.child({ bound: value }).child({ again: value }).error('x', { value, more: [value, value, value] });
+    logger
+      .child({ bound: value })
+      .child({ again: value })
+      .error('x', { value, more: [value, value, value] });
     expect(destination.lines).toHaveLength(2);
     check(destination);
     check({ lines: destination.lines.slice(0, 1) } as MemoryDestination);
@@ -223,22 +253,36 @@ describe('hostile values', () => {
 
   it('do not set a prototype', () => {
     const { logger, last } = setUp();
-    logger.info('x', JSON.parse('{"__proto__":{"polluted":1},"in":{"__proto__":{"polluted":2}}}') as Record<string, unknown>);
+    logger.info(
+      'x',
+      JSON.parse('{"__proto__":{"polluted":1},"in":{"__proto__":{"polluted":2}}}') as Record<string, unknown>,
+    );
     expect(JSON.stringify(last().nexus)).toBe('{"__proto__":{"polluted":1},"in":{"__proto__":{"polluted":2}}}');
     expect(({} as Record<string, unknown>).polluted).toBeUndefined();
   });
 
   it('never throw, never break the line, never exceed it (anything)', () => {
     const { logger, destination } = setUp();
-    const anything = fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withSparseArray: true });
+    const anything = fc.anything({
+      withBigInt: true,
+      withDate: true,
+      withMap: true,
+      withSet: true,
+      withSparseArray: true,
+    });
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), fc.dictionary(fc.string(), anything), anything, (message, fields, error) => {
-        logger.info(message, fields);
-        check(destination);
-        logger.child(fields).error(message, { ...fields, error });
-        check(destination);
-        destination.lines.length = 0;
-      }),
+      fc.property(
+        fc.string({ unit: 'binary' }),
+        fc.dictionary(fc.string(), anything),
+        anything,
+        (message, fields, error) => {
+          logger.info(message, fields);
+          check(destination);
+          logger.child(fields).error(message, { ...fields, error });
+          check(destination);
+          destination.lines.length = 0;
+        },
+      ),
       { numRuns: 300 },
     );
   });
@@ -246,10 +290,22 @@ describe('hostile values', () => {
   it('a line that escaping has blown up keeps its core', () => {
     const { logger, destination } = setUp();
     const noise = '\u0001'.repeat(4_000);
-    logger.error(noise, { 'trace.id': 'abc', 'labels.a': noise, 'labels.b': noise, 'labels.c': noise, noise, 'user.id': 'u1' });
+    logger.error(noise, {
+      'trace.id': 'abc',
+      'labels.a': noise,
+      'labels.b': noise,
+      'labels.c': noise,
+      noise,
+      'user.id': 'u1',
+    });
     expect(Buffer.byteLength(JSON.stringify({ noise, b: noise }))).toBeGreaterThan(MAX_LINE_BYTES);
     const record = check(destination);
-    expect(record).toMatchObject({ 'trace.id': 'abc', 'user.id': 'u1', 'log.level': 'error', 'labels.truncated': 'true' });
+    expect(record).toMatchObject({
+      'trace.id': 'abc',
+      'user.id': 'u1',
+      'log.level': 'error',
+      'labels.truncated': 'true',
+    });
     expect(record.message).toBe('\u0001'.repeat(512));
   });
 });

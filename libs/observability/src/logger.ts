@@ -1,6 +1,11 @@
 import { type Clock, systemClock } from '@nexus/kernel';
 import { pino } from 'pino';
-import { type FdDestinationOptions, type LogDestination, MemoryDestination, openFdDestination } from './log-destination.js';
+import {
+  type FdDestinationOptions,
+  type LogDestination,
+  MemoryDestination,
+  openFdDestination,
+} from './log-destination.js';
 import { type CleanFields, cleanFields, cleanText, type LogFields, MAX_MESSAGE } from './log-fields.js';
 
 /** From the least to the most severe; `silent` logs nothing. */

@@ -6,7 +6,9 @@ import { createLogger } from './logger.js';
 import { isPlain, isSecretKey, isSuspect, REDACTED, scrub } from './redaction.js';
 import { logRequest } from './request-log.js';
 
-const base64url = fc.uint8Array({ minLength: 24, maxLength: 64 }).map((bytes) => Buffer.from(bytes).toString('base64url'));
+const base64url = fc
+  .uint8Array({ minLength: 24, maxLength: 64 })
+  .map((bytes) => Buffer.from(bytes).toString('base64url'));
 const json = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
 
 /** Secrets in the shapes that the platform and its neighbours use. */
@@ -17,7 +19,9 @@ const apiKey = base64url.map((text) => `nx_${text}`);
 const refreshToken = fc
   .tuple(fc.uuid(), fc.nat(9999))
   .map(([sid, generation]) => `${sid}.${generation}.${createHmac('sha256', 'k').update(sid).digest('base64url')}`);
-const opaque = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => `aA0${Buffer.from(bytes).toString('base64url')}`);
+const opaque = fc
+  .uint8Array({ minLength: 32, maxLength: 32 })
+  .map((bytes) => `aA0${Buffer.from(bytes).toString('base64url')}`);
 const recognisable = fc.oneof(jwt, apiKey, refreshToken, opaque);
 /** Only its place tells that it is one. */
 const password = fc
@@ -25,9 +29,31 @@ const password = fc
   .map((text) => `S3cr3t${text}`);
 
 const SECRET_NAMES = [
-  'password', 'newPassword', 'current_password', 'token', 'accessToken', 'refresh_token', 'id-token', 'mfa_token',
-  'Authorization', 'proxy-authorization', 'cookie', 'Set-Cookie', 'X-API-Key', 'apiKey', 'api_key', 'secret',
-  'clientSecret', 'S3_SECRET_KEY', 'private_key', 'credentials', 'SMTP_PASSWORD', 'otp', 'totp', 'recovery_codes', 'card.pin',
+  'password',
+  'newPassword',
+  'current_password',
+  'token',
+  'accessToken',
+  'refresh_token',
+  'id-token',
+  'mfa_token',
+  'Authorization',
+  'proxy-authorization',
+  'cookie',
+  'Set-Cookie',
+  'X-API-Key',
+  'apiKey',
+  'api_key',
+  'secret',
+  'clientSecret',
+  'S3_SECRET_KEY',
+  'private_key',
+  'credentials',
+  'SMTP_PASSWORD',
+  'otp',
+  'totp',
+  'recovery_codes',
+  'card.pin',
 ];
 
 function capture(log: (logger: ReturnType<typeof createLogger>) => void): string {
@@ -52,7 +78,11 @@ describe('planted secrets never appear', () => {
           logger.error('x', { error: text });
           logger.error('x', { error: { deep: [text] } });
           logger.warn('x', { a: text, b: [{ c: [text] }], [text]: 1, 'labels.x': text, 'event.tags': [text] });
-          logger.warn('x', { map: new Map([[text, new Set([text])]]), nested: { error }, json: { toJSON: () => text } });
+          logger.warn('x', {
+            map: new Map([[text, new Set([text])]]),
+            nested: { error },
+            json: { toJSON: () => text },
+          });
           logger.child({ bound: text, [`labels.${text}`]: 'x' }).info(JSON.stringify({ inner: text }));
           logger.info(JSON.stringify(JSON.stringify({ inner: text })));
         };
@@ -102,7 +132,9 @@ describe('planted secrets never appear', () => {
       password.map((secret) => ({ secret, value: secret as unknown })),
       password.map((secret) => ({ secret, value: [secret, { x: secret }] as unknown })),
       password.map((secret) => ({ secret, value: new Map([[secret, Buffer.from(secret)]]) as unknown })),
-      fc.integer({ min: 10_000_000, max: 99_999_999 }).map((number) => ({ secret: String(number), value: number as unknown })),
+      fc
+        .integer({ min: 10_000_000, max: 99_999_999 })
+        .map((number) => ({ secret: String(number), value: number as unknown })),
     );
     fc.assert(
       fc.property(value, fc.constantFrom(...SECRET_NAMES), fc.nat(5), ({ secret, value: held }, name, depth) => {
@@ -122,7 +154,12 @@ describe('planted secrets never appear', () => {
   });
 
   it('in access lines: parameters, paths that look like it, segments that the route declares as a token', () => {
-    const request = { method: 'GET', status: 200, durationMicros: 1, requestId: '9b2c0f3e-1111-4222-8333-123456789abc' };
+    const request = {
+      method: 'GET',
+      status: 200,
+      durationMicros: 1,
+      requestId: '9b2c0f3e-1111-4222-8333-123456789abc',
+    };
     fc.assert(
       fc.property(recognisable, password, (secret, word) => {
         const lines = capture((logger) => {
@@ -130,7 +167,14 @@ describe('planted secrets never appear', () => {
           logRequest(logger, { ...request, url: `/files/${secret}` });
           logRequest(logger, { ...request, url: `/files/shared/${word}?a`, route: '/files/shared/:token' });
           logRequest(logger, { ...request, url: `/x/${word}/accept`, route: '/x/{invitation_token}/accept' });
-          logRequest(logger, { ...request, url: '/', method: secret, actorId: secret, cache: secret, errorCode: secret });
+          logRequest(logger, {
+            ...request,
+            url: '/',
+            method: secret,
+            actorId: secret,
+            cache: secret,
+            errorCode: secret,
+          });
           logRequest(logger, { ...request, url: '/', requestId: secret, traceId: secret, clientAddress: secret });
         });
         expect(lines).not.toContain(secret);
@@ -164,7 +208,18 @@ describe('what stays readable', () => {
   });
 
   it('names that only look telling', () => {
-    for (const name of ['token_type', 'max_tokens', 'author', 'code', 'key', 'path', 'status', 'sid', 'keyboard', 'spin']) {
+    for (const name of [
+      'token_type',
+      'max_tokens',
+      'author',
+      'code',
+      'key',
+      'path',
+      'status',
+      'sid',
+      'keyboard',
+      'spin',
+    ]) {
       expect([name, isSecretKey(name)]).toEqual([name, false]);
     }
     for (const name of SECRET_NAMES) expect([name, isSecretKey(name)]).toEqual([name, true]);
@@ -178,8 +233,31 @@ describe('the quick look', () => {
     const piece = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 12 }),
       fc.string({ unit: 'grapheme-ascii', maxLength: 50 }),
-      fc.constantFrom('eyJ', 'nx_', 'Bearer ', 'BASIC ', '://', '?a=', 'passwd', 'PWD', 'Secret', 'tOken', 'api-key=', '/api/'),
-      fc.constantFrom('authorization', 'COOKIE:', 'credential', '$argon2', '$2b$', '$scrypt', 'PRIVATE KEY', '#x=y', '@'),
+      fc.constantFrom(
+        'eyJ',
+        'nx_',
+        'Bearer ',
+        'BASIC ',
+        '://',
+        '?a=',
+        'passwd',
+        'PWD',
+        'Secret',
+        'tOken',
+        'api-key=',
+        '/api/',
+      ),
+      fc.constantFrom(
+        'authorization',
+        'COOKIE:',
+        'credential',
+        '$argon2',
+        '$2b$',
+        '$scrypt',
+        'PRIVATE KEY',
+        '#x=y',
+        '@',
+      ),
       recognisable,
     );
     fc.assert(
@@ -198,8 +276,31 @@ describe('the quick look', () => {
 
   it('costs linear time on text made to be slow', () => {
     const unit = [
-      'eyJ', 'eyJ.', 'nx_', 'a', '-', 'a.', 'bearer ', 'basic ', '://', '://a:', '?a=', '?', '&', '-----BEGIN PRIVATE KEY-----',
-      'token', 'token=', 'token="', "token='", 'token\\"', 'cookie:', 'authorization', '$argon2', '://:@', 'api key', 'eyJaaaaaaaaaa.',
+      'eyJ',
+      'eyJ.',
+      'nx_',
+      'a',
+      '-',
+      'a.',
+      'bearer ',
+      'basic ',
+      '://',
+      '://a:',
+      '?a=',
+      '?',
+      '&',
+      '-----BEGIN PRIVATE KEY-----',
+      'token',
+      'token=',
+      'token="',
+      "token='",
+      'token\\"',
+      'cookie:',
+      'authorization',
+      '$argon2',
+      '://:@',
+      'api key',
+      'eyJaaaaaaaaaa.',
     ];
     for (const part of unit) {
       const text = part.repeat(Math.ceil(200_000 / part.length));

@@ -69,7 +69,13 @@ describe('an access line', () => {
   });
 
   it('of a bare request holds no empty fields', () => {
-    const { record } = both({ method: 'GET', url: '/nowhere', status: 404, durationMicros: 0, requestId: plain.requestId });
+    const { record } = both({
+      method: 'GET',
+      url: '/nowhere',
+      status: 404,
+      durationMicros: 0,
+      requestId: plain.requestId,
+    });
     expect(Object.keys(record).filter((key) => !/^(ecs|service|@|log|event|message)/.test(key))).toEqual([
       'http.request.id',
       'http.request.method',
@@ -77,7 +83,11 @@ describe('an access line', () => {
       'url.path',
       'nexus',
     ]);
-    expect(record).toMatchObject({ 'service.name': 'gateway', 'event.outcome': 'failure', nexus: { route: '(unmatched)' } });
+    expect(record).toMatchObject({
+      'service.name': 'gateway',
+      'event.outcome': 'failure',
+      nexus: { route: '(unmatched)' },
+    });
   });
 
   it('has the level of its status and the code of its error', () => {
@@ -100,7 +110,11 @@ describe('an access line', () => {
   it('of a child has what the child has bound', () => {
     const { logger, last } = setUp();
     logRequest(logger.child({ 'user.id': 'bound', 'labels.zone': 'a', own: 1 }), plain);
-    expect(last()).toMatchObject({ 'user.id': plain.actorId, 'labels.zone': 'a', nexus: { own: 1, route: plain.route } });
+    expect(last()).toMatchObject({
+      'user.id': plain.actorId,
+      'labels.zone': 'a',
+      nexus: { own: 1, route: plain.route },
+    });
     logRequest(logger.child({ 'service.name': 'file' }), { ...plain, service: undefined });
     expect(last()['service.name']).toBe('file');
   });
@@ -133,7 +147,13 @@ describe('an access line', () => {
 
   it('is bounded, whatever the client sends', () => {
     const long = 'é"\\\u0001/'.repeat(20_000);
-    const { record } = both({ ...plain, url: `/${long}?${'p=1&'.repeat(10_000)}`, method: long, errorCode: long, cache: long });
+    const { record } = both({
+      ...plain,
+      url: `/${long}?${'p=1&'.repeat(10_000)}`,
+      method: long,
+      errorCode: long,
+      cache: long,
+    });
     expect((record['url.path'] as string).length).toBeLessThan(1_100);
   });
 });
@@ -142,11 +162,31 @@ describe('the fast way', () => {
   const text = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 40 }),
     fc.string({ unit: 'grapheme-ascii', maxLength: 80 }),
-    fc.constantFrom('', 'GET', 'hit', 'nx_0123456789', 'Bearer abcdefgh', '[REDACTED]', 'a=b', '/api/v1', 'service:auth'),
+    fc.constantFrom(
+      '',
+      'GET',
+      'hit',
+      'nx_0123456789',
+      'Bearer abcdefgh',
+      '[REDACTED]',
+      'a=b',
+      '/api/v1',
+      'service:auth',
+    ),
     fc.uuid(),
   );
-  const target = fc.oneof(text, fc.webUrl({ withQueryParameters: true }), fc.tuple(text, text).map(([a, b]) => `/${a}?${b}`));
-  const route = fc.constantFrom('/api/v1/projects/:id', '/files/shared/:token', '/a/{b}/c', '/auth/password/change', '/');
+  const target = fc.oneof(
+    text,
+    fc.webUrl({ withQueryParameters: true }),
+    fc.tuple(text, text).map(([a, b]) => `/${a}?${b}`),
+  );
+  const route = fc.constantFrom(
+    '/api/v1/projects/:id',
+    '/files/shared/:token',
+    '/a/{b}/c',
+    '/auth/password/change',
+    '/',
+  );
   const number = fc.oneof(fc.nat(999), fc.double(), fc.integer());
   const request: fc.Arbitrary<RequestRecord> = fc.record(
     {
@@ -173,12 +213,10 @@ describe('the fast way', () => {
     .map(([template, value, rest]) => ({ ...rest, route: template, url: template.replace(/:\w+|\{\w+\}/g, value) }));
 
   /** An ordinary request with something odd in one or two places. */
-  const nearlyPlain = fc
-    .tuple(fc.oneof(request, matching), fc.nat(20), fc.nat(20))
-    .map(([odd, ...places]) => {
-      const keys = Object.keys(odd).filter((_key, index) => places.includes(index)) as (keyof RequestRecord)[];
-      return { ...plain, ...Object.fromEntries(keys.map((key) => [key, odd[key]])) };
-    });
+  const nearlyPlain = fc.tuple(fc.oneof(request, matching), fc.nat(20), fc.nat(20)).map(([odd, ...places]) => {
+    const keys = Object.keys(odd).filter((_key, index) => places.includes(index)) as (keyof RequestRecord)[];
+    return { ...plain, ...Object.fromEntries(keys.map((key) => [key, odd[key]])) };
+  });
 
   it('gives the same record as the slow one', () => {
     fc.assert(
@@ -203,6 +241,14 @@ describe('LOG_REQUESTS', () => {
     const statuses = [200, 304, 400, 404, 499, 500, Number.NaN];
     expect(statuses.map((status) => isLoggedRequest('all', status))).toEqual(statuses.map(() => true));
     expect(statuses.map((status) => isLoggedRequest('none', status))).toEqual(statuses.map(() => false));
-    expect(statuses.map((status) => isLoggedRequest('errors', status))).toEqual([false, false, true, true, true, true, true]);
+    expect(statuses.map((status) => isLoggedRequest('errors', status))).toEqual([
+      false,
+      false,
+      true,
+      true,
+      true,
+      true,
+      true,
+    ]);
   });
 });

@@ -58,7 +58,11 @@ describe('traceparent', () => {
         .filter((text) => /[^0]/.test(text));
     fc.assert(
       fc.property(hex(32), hex(16), fc.boolean(), (traceId, spanId, sampled) => {
-        expect(parseTraceparent(formatTraceparent({ traceId, spanId, sampled }))).toEqual({ traceId, parentId: spanId, sampled });
+        expect(parseTraceparent(formatTraceparent({ traceId, spanId, sampled }))).toEqual({
+          traceId,
+          parentId: spanId,
+          sampled,
+        });
       }),
     );
   });
@@ -139,7 +143,12 @@ describe('a trace', () => {
     const near = fc
       .tuple(fc.nat(VALID.length), fc.string({ unit: 'binary', maxLength: 3 }))
       .map(([at, noise]) => VALID.slice(0, at) + noise + VALID.slice(at + noise.length));
-    const header = fc.oneof(fc.string({ unit: 'binary' }), near, fc.constantFrom(VALID, undefined), fc.array(fc.string()));
+    const header = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      near,
+      fc.constantFrom(VALID, undefined),
+      fc.array(fc.string()),
+    );
     fc.assert(
       fc.property(header, fc.oneof(header, fc.constantFrom('a=1', 'a=1,b=2')), (traceparent, tracestate) => {
         const trace = startTrace(traceparent, tracestate);

@@ -1,7 +1,14 @@
 export { MemoryUserDirectory } from './memory-user-directory.js';
+export {
+  type CallOptions,
+  type PortDouble,
+  startTestApp,
+  type TestApp,
+  type TestAppOptions,
+  type TestReply,
+} from './test-app.js';
 export { testContext, testServiceContext, testUser } from './test-context.js';
 export { createTestDatabase, type TestDatabase } from './test-database.js';
 export { openTestPlatform, type TestPlatform } from './test-platform.js';
 export { openTestService, type TestService, type TestServiceOptions } from './test-service.js';
-export { type CallOptions, type PortDouble, startTestApp, type TestApp, type TestAppOptions, type TestReply } from './test-app.js';
 export { TEST_ISSUER, type TokenFacts, TokenMint } from './token-mint.js';

@@ -74,9 +74,10 @@ async function send(base: string, method: string, path: string, options: CallOpt
 /** Every double as one service of its own, which is also the edge. */
 function doublesService(mint: TokenMint, options: TestAppOptions): ServiceDefinition {
   const provided = new Set(options.services.flatMap((service) => service.provides.map(({ port }) => port as unknown)));
-  const doubles = [{ port: TokenTrust as unknown as PortToken, instance: mint as object }, ...(options.doubles ?? [])].filter(
-    ({ port }) => !provided.has(port),
-  );
+  const doubles = [
+    { port: TokenTrust as unknown as PortToken, instance: mint as object },
+    ...(options.doubles ?? []),
+  ].filter(({ port }) => !provided.has(port));
   const tokens = doubles.map(({ instance }) => {
     const Token = class {};
     return { Token, instance };
@@ -87,7 +88,11 @@ function doublesService(mint: TokenMint, options: TestAppOptions): ServiceDefini
     name: 'gateway',
     port: 0,
     module: async () => Doubles,
-    provides: doubles.map(({ port }, i) => ({ port, provider: (tokens[i] as (typeof tokens)[number]).Token, callers: SERVICE_NAMES })),
+    provides: doubles.map(({ port }, i) => ({
+      port,
+      provider: (tokens[i] as (typeof tokens)[number]).Token,
+      callers: SERVICE_NAMES,
+    })),
   });
 }
 
@@ -95,7 +100,10 @@ function doublesService(mint: TokenMint, options: TestAppOptions): ServiceDefini
 export async function startTestApp(options: TestAppOptions): Promise<TestApp> {
   const mint = new TokenMint();
   const catalog = [doublesService(mint, options), ...options.services];
-  const composition = compose(catalog.map((service) => service.name), catalog);
+  const composition = compose(
+    catalog.map((service) => service.name),
+    catalog,
+  );
   const database = await createTestDatabase();
   try {
     await migrateServices(database.url, composition.services);

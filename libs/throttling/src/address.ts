@@ -25,7 +25,9 @@ function hexGroup(text: string): number {
   return value;
 }
 
-/** The parts between colons, with one empty part for `::` wherever it stands; `undefined` for a single colon at an end. */
+/**
+ * The parts between colons, with one empty part for `::` wherever it stands; `undefined` for a single colon at an end.
+ */
 function partsOf(text: string): string[] | undefined {
   const parts = text.split(':');
   if (parts.length < 3) return undefined;
@@ -126,8 +128,8 @@ export function canonicalAddress(text: string | undefined): string | undefined {
 }
 
 /**
- * The key under which an address is limited: IPv4 as it is (mapped or not), IPv6 by its /64, which is what one subscriber
- * holds. Whatever is not an address shares the key `unknown`.
+ * The key under which an address is limited: IPv4 as it is (mapped or not), IPv6 by its /64, which is what one
+ * subscriber holds. Whatever is not an address shares the key `unknown`.
  */
 export function addressKey(text: string | undefined): AddressKey {
   const parsed = parse(text);

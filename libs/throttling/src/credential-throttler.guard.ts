@@ -47,8 +47,8 @@ export function credentialThrottlers(config: ThrottlingConfig): ThrottlerOptions
 }
 
 /**
- * The throttler's guard for credential routes. Counts over all routes of one limit, and refuses with `rate_limited`; the
- * `RateLimit-*` fields on the answer stay those of the caller's tier.
+ * The throttler's guard for credential routes. Counts over all routes of one limit, and refuses with `rate_limited`;
+ * the `RateLimit-*` fields on the answer stay those of the caller's tier.
  */
 @Injectable()
 export class CredentialThrottlerGuard extends ThrottlerGuard {

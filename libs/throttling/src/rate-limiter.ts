@@ -12,8 +12,8 @@ export interface RateDecision {
 /**
  * Counts requests in fixed windows.
  *
- * A window starts at the key's first counted request and lasts `windowMs`; requests 1 to `limit` pass, also when they come
- * all at once; a refused request is not counted and moves nothing. A limit that changes within a window (a role
+ * A window starts at the key's first counted request and lasts `windowMs`; requests 1 to `limit` pass, also when they
+ * come all at once; a refused request is not counted and moves nothing. A limit that changes within a window (a role
  * was given or taken) is held against what was counted so far. Keys are unique over all purposes: prefix them.
  */
 export abstract class RateLimiter {

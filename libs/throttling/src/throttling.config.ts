@@ -28,7 +28,7 @@ export const throttlingConfig = defineConfig('throttling', {
   TRUSTED_PROXY_HEADER: {
     schema: z.enum(['x-forwarded-for', 'forwarded']).default('x-forwarded-for'),
     description:
-      'The header those proxies write: `x-forwarded-for` (with `x-forwarded-proto`) or `forwarded` (RFC 7239). The other is ignored.',
+      'Header those proxies write, `x-forwarded-for` (with `x-forwarded-proto`) or `forwarded`; the other is ignored.',
   },
 });
 export type ThrottlingConfig = ConfigOf<typeof throttlingConfig>;

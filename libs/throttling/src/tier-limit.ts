@@ -10,9 +10,9 @@ export interface AppliedLimit {
 }
 
 /**
- * The limit of a caller's tier. Keys are the id itself and the address itself where every request needs them: making
- * a new string costs more than the whole decision. Neither can be the other, nor any prefixed key. A person has one counter whatever their role, so that a change of role within a window
- * neither forgets nor repeats what was counted.
+ * The limit of a caller's tier. Keys are the id itself and the address itself where every request needs them: making a
+ * new string costs more than the whole decision. Neither can be the other, nor any prefixed key. A person has one
+ * counter whatever their role, so that a change of role within a window neither forgets nor repeats what was counted.
  *
  * @param address key of the client's address, which counts for a caller without credentials
  * @returns `undefined` for a service, which has no limit

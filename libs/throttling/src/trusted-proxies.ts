@@ -43,9 +43,9 @@ export function trustedProxyFaults(entries: readonly string[]): string[] {
 }
 
 /**
- * Finds the client behind trusted proxies. A forwarding header counts only when the peer itself is trusted, and is then read
- * from the right, hop by hop, as long as each hop is trusted: what stands left of the first untrusted hop was written by
- * the client.
+ * Finds the client behind trusted proxies. A forwarding header counts only when the peer itself is trusted, and is then
+ * read from the right, hop by hop, as long as each hop is trusted: what stands left of the first untrusted hop was
+ * written by the client.
  */
 export class TrustedProxies {
   readonly #list = new BlockList();
@@ -84,7 +84,9 @@ export class TrustedProxies {
     return peer.trusted ? this.#walk(peer.address, headers).address : peer.address;
   }
 
-  /** The scheme the client used, as the trusted proxies say; `undefined` when they say nothing or the peer is not one. */
+  /**
+   * The scheme the client used, as the trusted proxies say; `undefined` when they say nothing or the peer is not one.
+   */
   forwardedProto(remoteAddress: string | undefined, headers: IncomingHttpHeaders): 'http' | 'https' | undefined {
     const peer = this.#peer(remoteAddress);
     if (peer.address === undefined || !peer.trusted) return undefined;
@@ -113,7 +115,7 @@ export class TrustedProxies {
     let found = { address: peer, element: '' };
     let end = text.length;
     for (let hop = 0; hop < MAX_HOPS && end > 0; hop++) {
-      // No value that proxies write holds a comma, not even quoted; so a quote left open by the client ends nothing here.
+      // No value that proxies write holds a comma, not even quoted: a quote the client left open must not matter.
       const comma = text.lastIndexOf(',', end - 1);
       if (end - comma > MAX_HOP_LENGTH) break;
       const element = text.slice(comma + 1, end).trim();

@@ -220,10 +220,12 @@ class FormReader {
       this.fileBytes += chunk.length;
     });
     file.content.pause();
+    // Those before it in the form, not those that happened to be read by now: the answer must not hang on chunks.
+    const names = [...this.fields.keys()];
     this.fileWork = Promise.all(this.fieldWork)
       .then(() => {
         if (this.over) throw fileErrors.upload_incomplete();
-        return this.handler.file(file, this.fields);
+        return this.handler.file(file, new Map(names.map((name) => [name, this.fields.get(name) ?? ''])));
       })
       .then((wish) => {
         if (wish === 'enough') this.stopped.resolve();

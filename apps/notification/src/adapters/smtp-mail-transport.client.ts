@@ -28,7 +28,11 @@ export function smtpFault(thrown: unknown): MailFault {
   const { name, code, command, responseCode, response } = (thrown ?? {}) as SmtpError;
   const known = command !== undefined && ABOUT_THE_MAIL.has(command) ? command : undefined;
   const parts = [
-    /^[A-Z_]{2,32}$/.test(code ?? '') ? code : name === 'AbortError' || name === 'TimeoutError' ? 'ETIMEDOUT' : 'EUNKNOWN',
+    /^[A-Z_]{2,32}$/.test(code ?? '')
+      ? code
+      : name === 'AbortError' || name === 'TimeoutError'
+        ? 'ETIMEDOUT'
+        : 'EUNKNOWN',
     responseCode,
     ENHANCED_STATUS.exec(response ?? '')?.[1],
     known,

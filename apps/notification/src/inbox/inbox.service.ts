@@ -3,7 +3,7 @@ import { ResponseCache } from '@nexus/caching';
 import { Database, type Transaction } from '@nexus/database';
 import { type Page, uuidv7 } from '@nexus/kernel';
 import { notificationErrors } from '../notification.errors.js';
-import { InboxRepository, type InboxEntry, type NotificationRow } from './inbox.repository.js';
+import { type InboxEntry, InboxRepository, type NotificationRow } from './inbox.repository.js';
 import type { Count, InboxQuery, NotificationView } from './inbox.schemas.js';
 import { InboxFeed } from './inbox-feed.port.js';
 

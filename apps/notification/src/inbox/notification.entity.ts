@@ -11,7 +11,7 @@ export class NotificationEntity {
   @Column('text') title: string;
   @Column('text') body: string;
   @Column('jsonb') data: Record<string, unknown>;
-  @Column('timestamptz', { name: 'read_at', precision: 3, nullable: true }) readAt: Date | null;
-  @Column('timestamptz', { name: 'created_at', precision: 3 }) createdAt: Date;
+  @Column({ type: 'timestamptz', name: 'read_at', precision: 3, nullable: true }) readAt: Date | null;
+  @Column({ type: 'timestamptz', name: 'created_at', precision: 3 }) createdAt: Date;
   @Column('int', { default: 1 }) version: number;
 }

@@ -6,12 +6,12 @@ export class CapturedMailEntity {
   /** Id of the delivery. */
   @PrimaryColumn('uuid') id: string;
   /** Order of capture. */
-  @Column('bigint', { insert: false, update: false }) seq: string;
+  @Column({ type: 'bigint', insert: false, update: false }) seq: string;
   @Column('text') sender: string;
   @Column('text') recipient: string;
   @Column('text') subject: string;
   @Column('text') html: string;
   @Column('text') plain: string;
   @Column('jsonb') headers: Record<string, string>;
-  @Column('timestamptz', { name: 'created_at', precision: 3, default: () => 'now()' }) createdAt: Date;
+  @Column({ type: 'timestamptz', name: 'created_at', precision: 3, default: () => 'now()' }) createdAt: Date;
 }

@@ -28,7 +28,9 @@ export class CapturedMailsRepository {
   /** All that are kept, newest first. @param recipient of one person only */
   list(recipient?: string): Promise<CapturedMailEntity[]> {
     const where: FindOptionsWhere<CapturedMailEntity> = recipient === undefined ? {} : { recipient };
-    return this.database.dataSource.getRepository(CapturedMailEntity).find({ where, order: { seq: 'DESC' }, take: KEPT_MAILS });
+    return this.database.dataSource
+      .getRepository(CapturedMailEntity)
+      .find({ where, order: { seq: 'DESC' }, take: KEPT_MAILS });
   }
 
   find(id: string): Promise<CapturedMailEntity | null> {

@@ -10,7 +10,9 @@ import { MailFault, MailTransport, type SentEffect } from './mail-transport.port
 export const MAX_ATTEMPTS = 13;
 
 /** Sends one mail. Runs that find it in another worker's hands count as retries, too, hence more than attempts. */
-export const deliverMail = defineJob('notification', 'deliver-mail', z.object({ delivery_id: z.uuid() }), { retries: 20 });
+export const deliverMail = defineJob('notification', 'deliver-mail', z.object({ delivery_id: z.uuid() }), {
+  retries: 20,
+});
 
 /** Sends a mail: claims it, hands it over, and marks it sent together with whatever the transport keeps of it. */
 @Injectable()

@@ -19,8 +19,8 @@ export class DeliveryEntity {
   /** Codes of the last failure; nothing that the other side wrote. */
   @Column('text', { name: 'last_error', nullable: true }) lastError: string | null;
   /** When somebody last began to send it. */
-  @Column('timestamptz', { name: 'claimed_at', precision: 3, nullable: true }) claimedAt: Date | null;
-  @Column('timestamptz', { name: 'created_at', precision: 3, default: () => 'now()' }) createdAt: Date;
-  @Column('timestamptz', { name: 'sent_at', precision: 3, nullable: true }) sentAt: Date | null;
+  @Column({ type: 'timestamptz', name: 'claimed_at', precision: 3, nullable: true }) claimedAt: Date | null;
+  @Column({ type: 'timestamptz', name: 'created_at', precision: 3, default: () => 'now()' }) createdAt: Date;
+  @Column({ type: 'timestamptz', name: 'sent_at', precision: 3, nullable: true }) sentAt: Date | null;
   @Column('int', { default: 1 }) version: number;
 }

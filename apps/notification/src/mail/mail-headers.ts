@@ -1,5 +1,5 @@
-import type { Mailbox } from './mailbox.js';
 import type { OutgoingMail } from './mail-transport.port.js';
+import type { Mailbox } from './mailbox.js';
 
 /** Identifies a delivery to whoever receives it, at every attempt alike (RFC 5322 §3.6.4). */
 export function messageId(mail: OutgoingMail, from: Mailbox): string {

@@ -3,8 +3,8 @@ import type { Transaction } from '@nexus/database';
 import { uuidv7 } from '@nexus/kernel';
 import { Messaging } from '@nexus/messaging';
 import type { ComposedMail } from '../mail-templates/mail-layout.js';
-import { DeliveriesRepository } from './deliveries.repository.js';
 import { deliverMail } from './deliver-mail.job.js';
+import { DeliveriesRepository } from './deliveries.repository.js';
 
 /** Whom a mail goes to. */
 export interface MailRecipient {
@@ -20,7 +20,11 @@ export class MailOutbox {
     private readonly messaging: Messaging,
   ) {}
 
-  async queue(tx: Transaction, recipient: MailRecipient, { template, subject, html, text }: ComposedMail): Promise<void> {
+  async queue(
+    tx: Transaction,
+    recipient: MailRecipient,
+    { template, subject, html, text }: ComposedMail,
+  ): Promise<void> {
     const id = uuidv7();
     const { userId, address: to } = recipient;
     await this.deliveries.insert(tx, { id, userId, template, to, subject, html, text });

@@ -98,7 +98,10 @@ export class InboxStreams implements OnServiceStart, OnModuleDestroy {
       await stream.run(place, Math.max(0, Math.min(this.timing.lifeMs, expiry - Date.now())));
     } catch (error) {
       if (!response.headersSent) throw error;
-      this.logger.warn('A live stream ended early; its client will come back', { 'http.request.id': exchange.id, error });
+      this.logger.warn('A live stream ended early; its client will come back', {
+        'http.request.id': exchange.id,
+        error,
+      });
     } finally {
       signal.removeEventListener('abort', finish);
       leave();

@@ -7,6 +7,6 @@ import { StreamTiming } from './stream-timing.js';
 @Module({
   imports: [InboxModule],
   controllers: [StreamController],
-  providers: [InboxStreams, { provide: StreamTiming, useValue: new StreamTiming() }],
+  providers: [InboxStreams, { provide: StreamTiming, useFactory: () => new StreamTiming() }],
 })
 export class StreamModule {}

@@ -1,8 +1,9 @@
 import type { ProjectRole } from '@nexus/contracts';
-import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
 /** The part a person has in a project. */
 @Entity({ schema: 'project', name: 'members' })
+@Index('members_user', ['userId', 'projectId'])
 export class MemberEntity {
   @PrimaryColumn('uuid', { name: 'project_id' })
   projectId: string;

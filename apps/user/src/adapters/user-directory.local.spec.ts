@@ -99,7 +99,9 @@ describe('directory of people', () => {
         async (versions, atOnce) => {
           const person = facts(state(versions[0] as number));
           await ensure(person);
-          const rest = versions.slice(1).map((version) => () => ensure({ ...person, ...state(version), name: 'Another' }));
+          const rest = versions
+            .slice(1)
+            .map((version) => () => ensure({ ...person, ...state(version), name: 'Another' }));
           if (atOnce) await Promise.all(rest.map((call) => call()));
           else for (const call of rest) await call();
           const newest = Math.max(...versions);
@@ -135,14 +137,19 @@ describe('directory of people', () => {
     const { name, account_version, ...account } = rest;
     const registered = service.get(AccountRegisteredHandler);
     const changed = service.get(AccountChangedHandler);
-    await expect(
-      deliver(changed, accountChanged, 2, { user_id, ...account, role: 'admin' }),
-    ).rejects.toThrow('before its registration');
+    await expect(deliver(changed, accountChanged, 2, { user_id, ...account, role: 'admin' })).rejects.toThrow(
+      'before its registration',
+    );
     expect(await profiles.find(user_id)).toBeUndefined();
     await deliver(registered, accountRegistered, account_version, { user_id, ...account, name });
     await deliver(changed, accountChanged, 3, { user_id, ...account, email_verified: true });
     await deliver(changed, accountChanged, 2, { user_id, ...account, role: 'admin' });
     await deliver(registered, accountRegistered, account_version, { user_id, ...account, name });
-    expect(await profiles.find(user_id)).toMatchObject({ name, role: 'user', email_verified: true, account_version: 3 });
+    expect(await profiles.find(user_id)).toMatchObject({
+      name,
+      role: 'user',
+      email_verified: true,
+      account_version: 3,
+    });
   });
 });

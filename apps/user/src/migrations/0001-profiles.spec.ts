@@ -13,7 +13,9 @@ describe('schema of the user service', () => {
   beforeEach(async () => {
     database = await createTestDatabase();
     const config = { DATABASE_URL: database.url, DATABASE_POOL_SIZE: 2, DATABASE_STATEMENT_TIMEOUT_MS: 10_000 };
-    root = await DatabaseRoot.open(config, 'development', [{ schema: 'user', entities: userService.database?.entities }]);
+    root = await DatabaseRoot.open(config, 'development', [
+      { schema: 'user', entities: userService.database?.entities },
+    ]);
   });
 
   afterEach(async () => {
@@ -45,7 +47,9 @@ describe('schema of the user service', () => {
   it('agrees with the entities', async () => {
     await migrate(database.url, [plan], ['user']);
     const changes = await root.get('user').dataSource.driver.createSchemaBuilder().log();
-    const aboutOurs = changes.upQueries.filter(({ query }) => query.includes('preferences') && !query.includes('CONSTRAINT'));
+    const aboutOurs = changes.upQueries.filter(
+      ({ query }) => query.includes('preferences') && !query.includes('CONSTRAINT'),
+    );
     expect(aboutOurs.map(({ query }) => query)).toEqual([]);
   });
 });

@@ -45,10 +45,15 @@ describe('query of people', () => {
     expect(profileQuery.parse({})).toEqual({ limit: 20, sort: '-created_at' });
   });
 
-  it.each([{ limit: '0' }, { limit: '101' }, { sort: 'phone' }, { status: 'gone' }, { role: 'root' }, { q: '' }, { x: '1' }])(
-    'refuses %j',
-    (query) => {
-      expect(profileQuery.safeParse(query).success).toBe(false);
-    },
-  );
+  it.each([
+    { limit: '0' },
+    { limit: '101' },
+    { sort: 'phone' },
+    { status: 'gone' },
+    { role: 'root' },
+    { q: '' },
+    { x: '1' },
+  ])('refuses %j', (query) => {
+    expect(profileQuery.safeParse(query).success).toBe(false);
+  });
 });

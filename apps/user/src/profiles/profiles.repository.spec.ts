@@ -74,7 +74,9 @@ describe('people in the database', () => {
     const seen: string[] = [];
     let cursor: string | null = null;
     do {
-      const page = await profiles.list(profileQuery.parse({ sort, limit: '2', ...(cursor ? { cursor } : {}) }) as ProfileQuery);
+      const page = await profiles.list(
+        profileQuery.parse({ sort, limit: '2', ...(cursor ? { cursor } : {}) }) as ProfileQuery,
+      );
       expect(page.total).toBe(PEOPLE.length);
       seen.push(...page.items.map((row) => row.name.split(' ')[0] as string));
       cursor = page.nextCursor;

@@ -51,12 +51,20 @@ describe('profiles', () => {
   it('change field by field, with a record and without stale answers', async () => {
     const before = await profiles.own(ada);
     const after = await update({ name: 'Ada L.', phone: '+4366012345678', bio: undefined });
-    expect(after).toEqual({ ...before, name: 'Ada L.', phone: '+4366012345678', version: 2, updated_at: after.updated_at });
+    expect(after).toEqual({
+      ...before,
+      name: 'Ada L.',
+      phone: '+4366012345678',
+      version: 2,
+      updated_at: after.updated_at,
+    });
     expect(await profiles.own(ada)).toEqual(after);
     expect(await update({ phone: null })).toMatchObject({ name: 'Ada L.', phone: null, version: 3 });
     expect(service.invalidated).toEqual([`user:${ada.id}`, `user:${ada.id}`]);
     const db = service.platform.databases.get('user');
-    const records = await db.query('SELECT action, details FROM audit.records WHERE target_id = $1 ORDER BY id', [ada.id]);
+    const records = await db.query('SELECT action, details FROM audit.records WHERE target_id = $1 ORDER BY id', [
+      ada.id,
+    ]);
     expect(records).toEqual([
       { action: 'user.updated', details: { fields: 'name phone', version: 2 } },
       { action: 'user.updated', details: { fields: 'phone', version: 3 } },
@@ -102,7 +110,13 @@ describe('profiles', () => {
 
     it('are kept to the letter', async () => {
       expect(await preferences().read(ada)).toEqual({});
-      const data = { zebra: 1, alpha: { 'Weird Key!': [1.5, null, 'ü'] }, camelCase: true, snake_case: 1e300, '10': 'x' };
+      const data = {
+        zebra: 1,
+        alpha: { 'Weird Key!': [1.5, null, 'ü'] },
+        camelCase: true,
+        snake_case: 1e300,
+        '10': 'x',
+      };
       await replace(data);
       expect(JSON.stringify(await preferences().read(ada))).toBe(JSON.stringify(data));
       await replace({});

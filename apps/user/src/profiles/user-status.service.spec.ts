@@ -88,7 +88,9 @@ describe('status of people', () => {
     const [admin, ada] = [await person('admin'), await person()];
     let seen: unknown;
     auth = async () => {
-      seen = (await service.platform.databases.get('user').query(`SELECT status FROM "user".profiles WHERE id = $1`, [ada.id]))[0];
+      seen = (
+        await service.platform.databases.get('user').query(`SELECT status FROM "user".profiles WHERE id = $1`, [ada.id])
+      )[0];
       return { revoked: 0 };
     };
     await service.platform.databases.get('user').ambientTransaction(() => deactivate(admin, ada.id));
@@ -119,7 +121,14 @@ describe('status of people', () => {
   it('hides a deactivated person from all but administrators', async () => {
     const [admin, ada, bob] = [await person('admin'), await person(), await person()];
     const profiles = service.get(ProfilesService);
-    expect(Object.keys(await profiles.visible(bob, ada.id))).toEqual(['id', 'name', 'bio', 'avatar_url', 'version', 'created_at']);
+    expect(Object.keys(await profiles.visible(bob, ada.id))).toEqual([
+      'id',
+      'name',
+      'bio',
+      'avatar_url',
+      'version',
+      'created_at',
+    ]);
     await deactivate(admin, ada.id);
     await expect(profiles.visible(bob, ada.id)).rejects.toMatchObject({ code: 'user_not_found' });
     expect(await profiles.visible(admin, ada.id)).toMatchObject({ id: ada.id });

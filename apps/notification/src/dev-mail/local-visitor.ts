@@ -1,0 +1,35 @@
+import type { IncomingMessage } from 'node:http';
+
+/** Fields with which proxies tell that a request came from elsewhere. */
+const FORWARDED = new Set([
+  'forwarded',
+  'via',
+  'x-real-ip',
+  'x-client-ip',
+  'x-cluster-client-ip',
+  'true-client-ip',
+  'cf-connecting-ip',
+  'fastly-client-ip',
+  'x-envoy-external-address',
+]);
+const LOCAL_HOST = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/i;
+const LOOPBACK = /^(?:::ffff:)?127(?:\.\d{1,3}){3}$/i;
+
+function isLoopback(address: string | undefined): boolean {
+  return address === '::1' || (address !== undefined && LOOPBACK.test(address));
+}
+
+/**
+ * Whether a request comes from this very machine: by its connection, through no proxy, under a name that nobody else can
+ * point here (a page of another site could otherwise have its own name resolved to 127.0.0.1), and not by a script of
+ * another site.
+ */
+export function isLocalVisitor({
+  socket,
+  headers,
+}: Pick<IncomingMessage, 'headers'> & { socket: { remoteAddress?: string } }): boolean {
+  const { host, origin } = headers;
+  if (!isLoopback(socket.remoteAddress) || host === undefined || !LOCAL_HOST.test(host)) return false;
+  if (Object.keys(headers).some((name) => FORWARDED.has(name) || name.startsWith('x-forwarded-'))) return false;
+  return origin === undefined || origin.toLowerCase() === `http://${host.toLowerCase()}`;
+}
