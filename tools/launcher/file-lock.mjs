@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { codeOf } from './start-error.mjs';
 
 /**
  * @typedef {{ pid: number, started: string | null, boot: string | null }} ProcessIdentity
@@ -54,12 +55,12 @@ export function isAlive({ pid, started, boot }) {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+    return codeOf(error) === 'EPERM';
   }
 }
 
 /** @param {string | undefined} text @returns {LockRecord | undefined} */
-function parse(text) {
+export function parseRecord(text) {
   try {
     const record = JSON.parse(text ?? '');
     return typeof record?.pid === 'number' ? record : undefined;
@@ -74,7 +75,7 @@ function createExclusively(path, text) {
   try {
     file = openSync(path, 'wx', 0o644);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    if (codeOf(error) === 'EEXIST') return false;
     throw error;
   }
   try {
@@ -123,7 +124,7 @@ export class FileLock {
 
   /** Gives the lock back; safe to call twice and from an exit handler. */
   release() {
-    if (parse(read(this.#path))?.nonce === this.#record.nonce) rmSync(this.#path, { force: true });
+    if (parseRecord(read(this.#path))?.nonce === this.#record.nonce) rmSync(this.#path, { force: true });
   }
 }
 
@@ -135,7 +136,7 @@ function readLock(path) {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
   }
 }
@@ -149,7 +150,7 @@ function readLock(path) {
 async function breakStale(path, judged) {
   const guard = `${path}.break`;
   if (!createExclusively(guard, JSON.stringify(identityOf()))) {
-    const holder = parse(read(guard));
+    const holder = parseRecord(read(guard));
     if (holder ? !isAlive(holder) : olderThan(guard, 2000)) rmSync(guard, { force: true });
     await sleep(20);
     return;
@@ -176,7 +177,7 @@ export async function tryLock(path, { childrenHold = false } = {}) {
     if (createExclusively(path, JSON.stringify(record))) return { lock: new FileLock(path, record, previous) };
     const content = readLock(path);
     if (content === undefined) continue;
-    const holder = parse(content);
+    const holder = parseRecord(content);
     if (holder) {
       const held = isAlive(holder) || (childrenHold && (holder.children ?? []).some(isAlive));
       if (held) return { holder };

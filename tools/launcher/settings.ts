@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
-import { StartError } from './start-error.mjs';
+import { codeOf, StartError } from './start-error.mjs';
 
 /** What the launcher itself must know; everything else is the application's to read and check. */
 export interface Settings {
@@ -33,8 +33,7 @@ function read(env: Env, name: string): string | undefined {
   try {
     return readFileSync(file, 'utf8').replace(/\r?\n$/, '') || undefined;
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : 'unknown';
-    throw new StartError(`${name}_FILE names ${file}, which cannot be read (${code}).`);
+    throw new StartError(`${name}_FILE names ${file}, which cannot be read (${codeOf(error)}).`);
   }
 }
 

@@ -7,13 +7,23 @@ export class StartError extends Error {
   name = 'StartError';
 }
 
+/**
+ * The system's code of a failure, e.g. ENOENT. Asked of anything thrown: where tests run, errors of the system are not
+ * instances of the Error that modules see.
+ * @param {unknown} error
+ * @returns {string | undefined}
+ */
+export function codeOf(error) {
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : undefined;
+}
+
 /** @type {Map<string, (path: string, remedy: string) => string>} what "cannot write there" looks like, as one sentence that names the place. */
 const FILE_FAULTS = new Map([
   ['ENOSPC', (path) => `The disk that holds ${path} is full: free some space and start again.`],
   ['EDQUOT', (path) => `The disk quota for ${path} is used up: free some space and start again.`],
   ['EROFS', (path, remedy) => `${path} is on a read-only file system: ${remedy}.`],
-  ['ENOTDIR', (path) => `${path} cannot be used as a folder, because a part of that path is a file.`],
-  ['EEXIST', (path) => `${path} cannot be used as a folder, because it is a file.`],
+  ['ENOTDIR', (path) => `${path} cannot be used as a folder, because it or a part of its path is a file.`],
+  ['EEXIST', (path) => `${path} cannot be used as a folder, because it or a part of its path is a file.`],
 ]);
 
 /**
@@ -24,8 +34,8 @@ const FILE_FAULTS = new Map([
  * @returns {unknown} a StartError, or the error itself when it says nothing a person could act on
  */
 export function fileFault(error, path, remedy = 'choose another folder with NEXUS_DATA_DIR') {
-  if (!(error instanceof Error) || error instanceof StartError) return error;
-  const code = 'code' in error ? String(error.code) : '';
+  const code = codeOf(error);
+  if (code === undefined || error instanceof StartError) return error;
   const sentence = FILE_FAULTS.get(code);
   if (sentence) return new StartError(sentence(path, remedy), { cause: error });
   if (code === 'EACCES' || code === 'EPERM') {

@@ -14,7 +14,7 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { basename, dirname, join, normalize } from 'node:path';
-import { fileFault, StartError } from '../launcher/start-error.mjs';
+import { codeOf, fileFault, StartError } from '../launcher/start-error.mjs';
 import { type Account, succeedsAs } from './account.ts';
 
 /** The programs of one PostgreSQL. */
@@ -27,10 +27,6 @@ export interface Binaries {
 
 /** What a copy leaves out: needed to compile against PostgreSQL, not to run it. */
 const NOT_NEEDED = /\.a$|^pkgconfig$|^pgxs$/;
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
-}
 
 /**
  * Creates the symbolic links that npm packages cannot hold and that the package lists in a file. Its own script for this

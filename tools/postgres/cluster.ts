@@ -17,7 +17,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { ensureSecret, randomSecret, readSecret, writeSecret } from '../launcher/secret-files.ts';
-import { fileFault, StartError } from '../launcher/start-error.mjs';
+import { codeOf, fileFault, StartError } from '../launcher/start-error.mjs';
 import { type Account, nameOfUser, runAs } from './account.ts';
 import type { Binaries } from './binaries.ts';
 import { explain } from './faults.ts';
@@ -138,7 +138,7 @@ async function createCluster(context: ClusterContext, password: string): Promise
       ...['--encoding', 'UTF8', '--locale', 'C', '--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8'],
       ...['--text-search-config', 'english', '--no-instructions', ...(fast ? ['--no-sync'] : [])],
     ]);
-    if (code !== 0) throw explain('The database could not be created', output, staging, context.logFile);
+    if (code !== 0) throw explain('The database could not be created', output, dirname(cluster), context.logFile);
     await runOffline(context, data, `CREATE DATABASE ${DATABASE}`);
     renameSync(data, cluster);
     if (!fast) syncFolder(dirname(cluster));
@@ -159,7 +159,7 @@ function checkUsable({ account, binaries, cluster }: ClusterContext): void {
   try {
     version = readFileSync(join(cluster, 'PG_VERSION'), 'utf8').trim();
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+    if (codeOf(error) === 'ENOENT') {
       throw new StartError(
         `${cluster} is not a PostgreSQL database (it has no PG_VERSION): move it away or bring its files back.`,
       );

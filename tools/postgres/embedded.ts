@@ -1,9 +1,21 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { fileFault, StartError } from '../launcher/start-error.mjs';
-import { chooseAccount } from './account.ts';
+import { codeOf, fileFault, StartError } from '../launcher/start-error.mjs';
+import { chooseAccount, nameOfUser } from './account.ts';
 import { locateBinaries } from './binaries.ts';
 import { type ClusterContext, DATABASE, ensureCluster, SUPERUSER } from './cluster.ts';
 import { Lifeline } from './lifeline.ts';
@@ -69,7 +81,7 @@ function recordedPid(cluster: string): number | undefined {
     const pid = Number.parseInt(readFileSync(join(cluster, 'postmaster.pid'), 'utf8'), 10);
     return Number.isInteger(pid) && pid > 0 ? pid : 0;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (codeOf(error) === 'ENOENT') return undefined;
     throw fileFault(error, cluster);
   }
 }
@@ -99,13 +111,27 @@ async function clearOrphans(cluster: string): Promise<void> {
  * what must stay private in it has a folder of its own that is closed.
  */
 export function createDataDir(dataDir: string): void {
+  let owner: number | undefined;
   try {
-    if (existsSync(dataDir)) return;
-    mkdirSync(dirname(dataDir), { recursive: true });
-    mkdirSync(dataDir);
-    chmodSync(dataDir, process.getuid?.() === 0 ? 0o711 : 0o700);
+    owner = statSync(dataDir, { throwIfNoEntry: false })?.uid;
+    if (owner === undefined) {
+      mkdirSync(dirname(dataDir), { recursive: true });
+      mkdirSync(dataDir);
+      chmodSync(dataDir, process.getuid?.() === 0 ? 0o711 : 0o700);
+    }
+    readdirSync(dataDir);
+    accessSync(dataDir, constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw fileFault(error, dataDir);
+    const code = codeOf(error);
+    if (code === 'EACCES' && owner !== undefined && owner !== process.getuid?.()) {
+      throw new StartError(
+        `${dataDir} belongs to ${nameOfUser(owner)}, and this user may not use it: start as that user, or choose another folder with NEXUS_DATA_DIR.`,
+      );
+    }
+    const fault = fileFault(error, dataDir);
+    throw fault instanceof StartError
+      ? fault
+      : new StartError(`${dataDir} cannot be made (${code}).`, { cause: error });
   }
 }
 

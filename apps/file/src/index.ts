@@ -1,4 +1,5 @@
 import { defineService } from '@nexus/bootstrap';
+import { platformConfig } from '@nexus/config';
 import { ProjectDirectory } from '@nexus/contracts';
 import { fileConfig } from './file.config.js';
 import './file.errors.js';
@@ -11,7 +12,7 @@ export const fileService = defineService({
   port: 8084,
   module: async () => (await import('./file.module.js')).FileModule,
   needs: [ProjectDirectory],
-  config: [fileConfig],
+  config: [platformConfig, fileConfig],
   database: { entities: [FileEntity], migrations: [Files1763856000040] },
   egress: [{ to: 'postgres' }],
 });

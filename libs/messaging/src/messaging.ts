@@ -121,22 +121,28 @@ export class Messaging {
     });
   }
 
-  private async work(queue: string, concurrency: number, run: (data: unknown, signal: AbortSignal) => Promise<void>): Promise<void> {
-    const worker = await this.boss.work(
-      queue,
-      { batchSize: 1, pollingIntervalSeconds: 1, localConcurrency: concurrency },
-      async (jobs) => {
+  private async work(
+    queue: string,
+    concurrency: number,
+    run: (data: unknown, signal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
+    for (let i = 0; i < concurrency; i++) {
+      let worker: string | undefined;
+      worker = await this.boss.work(queue, { batchSize: 1, pollingIntervalSeconds: 1 }, async (jobs) => {
         for (const job of jobs) {
           try {
             await run(job.data, job.signal);
           } catch (error) {
             this.onFault('A message could not be handled and will be tried again', { queue, job: job.id }, error);
             throw error;
+          } finally {
+            // Where one was there may be more: only an empty queue makes a worker wait for its next poll.
+            if (worker) this.boss.notifyWorker(worker);
           }
         }
-      },
-    );
-    this.workers.set(queue, worker);
+      });
+      if (i === 0) this.workers.set(queue, worker);
+    }
   }
 
   /** Waits for what is being handled, then stops. @param timeoutMs longest wait */

@@ -167,6 +167,24 @@ describe('a reader that goes away', () => {
     expect(await code).toBe(0);
   }, 30_000);
 
+  it('is not waited for, and nothing is kept for it', async () => {
+    const path = join(folder, 'gone');
+    execFileSync('mkfifo', [path]);
+    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const writer = openSync(path, constants.O_WRONLY);
+    const destination = openFdDestination(writer);
+    closeSync(reader);
+    for (const line of ['a\n', 'b\n', 'c\n']) destination.write(line);
+    const began = performance.now();
+    await destination.flush(10_000);
+    expect(performance.now() - began).toBeLessThan(5_000);
+    expect(destination.lost).toBe(3);
+    destination.write('d\n');
+    destination.flushSync();
+    expect(destination.lost).toBe(4);
+    closeSync(writer);
+  });
+
   it('may never have been there', async () => {
     const { stderr } = run(
       "logger.info('x'); await flushLogs(); say({ lost: lostLogLines() });",

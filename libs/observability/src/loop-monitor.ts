@@ -3,7 +3,6 @@ import { registerCollector } from './metric-registry.js';
 
 const RESOLUTION_MS = 20;
 const WINDOW_MS = 10_000;
-const QUANTILES = [0.5, 0.9, 0.99] as const;
 
 /** How late timers ran during a window, in seconds. */
 export interface LoopDelay {
@@ -64,14 +63,7 @@ export class LoopMonitor {
 
   /** The worse of the running and the last window. */
   delay(): LoopDelay {
-    const now = this.read();
-    const { previous } = this;
-    return {
-      p50: Math.max(now.p50, previous.p50),
-      p90: Math.max(now.p90, previous.p90),
-      p99: Math.max(now.p99, previous.p99),
-      max: Math.max(now.max, previous.max),
-    };
+    return worse(this.read(), this.previous);
   }
 
   private turn(): void {
@@ -83,13 +75,18 @@ export class LoopMonitor {
 
   private read(): LoopDelay {
     if (this.histogram.count === 0) return NO_DELAY;
-    const [p50, p90, p99] = QUANTILES.map((quantile) => late(this.histogram.percentile(quantile * 100))) as [
-      number,
-      number,
-      number,
-    ];
-    return { p50, p90, p99, max: late(this.histogram.max) };
+    const at = (percentile: number) => late(this.histogram.percentile(percentile));
+    return { p50: at(50), p90: at(90), p99: at(99), max: late(this.histogram.max) };
   }
+}
+
+function worse(one: LoopDelay, other: LoopDelay): LoopDelay {
+  return {
+    p50: Math.max(one.p50, other.p50),
+    p90: Math.max(one.p90, other.p90),
+    p99: Math.max(one.p99, other.p99),
+    max: Math.max(one.max, other.max),
+  };
 }
 
 /** Nanoseconds between two samples, as seconds beyond the interval. */

@@ -145,6 +145,18 @@ describe('an access line', () => {
     expect(fast).not.toContain('tok-7');
   });
 
+  it.each([
+    '/users/abc/"quoted',
+    '/users/abc/nx_0123456789abcdef',
+    '/users/abc/more/"x',
+    '/users/nx_0123456789abcdef',
+    '/other/"x',
+  ])('of a path that its route does not explain is looked at all the same: %s', (url) => {
+    const { record, slow, fast } = both({ ...plain, route: '/users/:id', url });
+    expect(record).toEqual(JSON.parse(slow));
+    expect(fast).not.toContain('nx_0123456789abcdef');
+  });
+
   it('is bounded, whatever the client sends', () => {
     const long = 'é"\\\u0001/'.repeat(20_000);
     const { record } = both({

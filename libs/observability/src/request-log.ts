@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { loggedUrl, plainUrl } from './logged-url.js';
 import { ECS_VERSION, EcsLogger, isoTime, type Logger, type RecordLevel } from './logger.js';
 import { isPlain } from './redaction.js';
@@ -43,11 +44,9 @@ function nanoseconds(micros: number): number {
   return micros > 0 && micros < 1e12 ? Math.round(micros * 1000) : 0;
 }
 
-const ADDRESS = /^[0-9a-f.:]{2,45}$/;
-
 /** ECS types `client.ip` as an address; one bad value and the record is refused where logs are kept. */
 function isAddress(text: string | undefined): boolean {
-  return text !== undefined && ADDRESS.test(text);
+  return text !== undefined && isIP(text) !== 0 && !text.includes('%');
 }
 
 function wholeNumber(value: number): number {

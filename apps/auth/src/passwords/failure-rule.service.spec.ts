@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { afterFailure, FORGET_MS, type FailureState, NO_FAILURES, waitOf } from './failure-rule.service.js';
+import { afterFailure, type FailureState, FORGET_MS, NO_FAILURES, waitOf } from './failure-rule.service.js';
 
 const LIMITS = { failures: 10, windowMs: 900_000 };
 const SECOND = 1_000;

@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { CallContext } from '@nexus/kernel';
 import { testContext } from '@nexus/testing';
-import * as argon2 from '@node-rs/argon2';
+import { hash, parseOptions } from '@node-rs/argon2';
 import type { AuthConfig } from '../auth.config.js';
+import { Argon2Loader } from './argon2.service.js';
 import { PasswordHasher } from './password-hasher.service.js';
 
 const ctx = testContext();
@@ -27,16 +28,17 @@ class Gate {
   private readonly held: (() => void)[] = [];
 
   constructor(changes: Partial<AuthConfig> = {}) {
-    this.hasher = new PasswordHasher(config(changes));
-    const verify = async (hash: string | Uint8Array) => {
-      this.checked.push(String(hash));
+    const held = async (against: string | Uint8Array) => {
+      this.checked.push(String(against));
       this.running += 1;
       this.most = Math.max(this.most, this.running);
       await new Promise<void>((resolve) => this.held.push(resolve));
       this.running -= 1;
       return true;
     };
-    this.hasher['argon2'] = Promise.resolve({ ...argon2, verify: verify as typeof argon2.verify });
+    const loader = new Argon2Loader();
+    loader.load = () => Promise.resolve({ hash, parseOptions, verify: held });
+    this.hasher = new PasswordHasher(loader, config(changes));
   }
 
   verify(context: CallContext = ctx): Promise<boolean> {
@@ -62,7 +64,7 @@ describe('PasswordHasher', () => {
   let hasher: PasswordHasher;
 
   beforeEach(async () => {
-    hasher = new PasswordHasher(config());
+    hasher = new PasswordHasher(new Argon2Loader(), config());
     await hasher.onServiceStart();
   });
 
@@ -75,18 +77,18 @@ describe('PasswordHasher', () => {
   });
 
   it('takes the same text typed on two keyboards for the same password', async () => {
-    const hash = await hasher.hash(ctx, 'caf\u00e9 ﬁne');
-    expect(await hasher.verify(ctx, hash, 'cafe\u0301 fine')).toBe(true);
-    expect(await hasher.verify(ctx, hash, 'cafe fine')).toBe(false);
+    const made = await hasher.hash(ctx, 'caf\u00e9 ﬁne');
+    expect(await hasher.verify(ctx, made, 'cafe\u0301 fine')).toBe(true);
+    expect(await hasher.verify(ctx, made, 'cafe fine')).toBe(false);
   });
 
   it('knows which hashes were made with other parameters', async () => {
-    const hash = await hasher.hash(ctx, 'password');
-    expect(await hasher.isOutdated(hash)).toBe(false);
+    const made = await hasher.hash(ctx, 'password');
+    expect(await hasher.isOutdated(made)).toBe(false);
     for (const change of [{ ARGON2_MEMORY_KIB: 128 }, { ARGON2_TIME: 2 }, { ARGON2_PARALLELISM: 2 }]) {
-      expect(await new PasswordHasher(config(change)).isOutdated(hash)).toBe(true);
+      expect(await new PasswordHasher(new Argon2Loader(), config(change)).isOutdated(made)).toBe(true);
     }
-    const weaker = await argon2.hash('password', { memoryCost: 64, timeCost: 1, algorithm: 0 });
+    const weaker = await hash('password', { memoryCost: 64, timeCost: 1, algorithm: 0 });
     expect(await hasher.isOutdated(weaker)).toBe(true);
   });
 
@@ -98,8 +100,8 @@ describe('PasswordHasher', () => {
     await gate.release(Promise.all([known, unknown]));
     expect(await known).toBe(true);
     expect(await unknown).toBe(false);
-    const costs = gate.checked.map((hash) => {
-      const { algorithm, memoryCost, timeCost, parallelism, outputLen } = argon2.parseOptions(hash);
+    const costs = gate.checked.map((checked) => {
+      const { algorithm, memoryCost, timeCost, parallelism, outputLen } = parseOptions(checked);
       return { algorithm, memoryCost, timeCost, parallelism, outputLen };
     });
     expect(costs).toHaveLength(2);
@@ -134,7 +136,9 @@ describe('PasswordHasher', () => {
 
   it('does no work for which nobody waits any more', async () => {
     const gate = new Gate();
-    await expect(gate.verify(testContext(undefined, { deadline: Date.now() - 1 }))).rejects.toMatchObject({ code: 'timed_out' });
+    await expect(gate.verify(testContext(undefined, { deadline: Date.now() - 1 }))).rejects.toMatchObject({
+      code: 'timed_out',
+    });
     await expect(gate.verify(testContext(undefined, { signal: AbortSignal.abort() }))).rejects.toMatchObject({
       code: 'timed_out',
     });
@@ -145,7 +149,7 @@ describe('PasswordHasher', () => {
   });
 
   it('gives the place on after a failure', async () => {
-    const one = new PasswordHasher(config({ PASSWORD_HASHES_AT_ONCE: 1, PASSWORD_HASH_QUEUE: 1 }));
+    const one = new PasswordHasher(new Argon2Loader(), config({ PASSWORD_HASHES_AT_ONCE: 1, PASSWORD_HASH_QUEUE: 1 }));
     const failing = one.verify(ctx, 'no hash at all', 'password');
     const waiting = one.hash(ctx, 'password');
     await expect(failing).rejects.toThrow();

@@ -2,9 +2,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { OnServiceStart } from '@nexus/bootstrap';
 import { type CallContext, errors, randomToken } from '@nexus/kernel';
 import { type AuthConfig, authConfig } from '../auth.config.js';
+import { Argon2Loader } from './argon2.service.js';
 import { normalPassword } from './password-policy.service.js';
-
-type Argon2 = typeof import('@node-rs/argon2');
 
 interface Waiting {
   start(): void;
@@ -20,10 +19,12 @@ const ARGON2ID = 2;
 export class PasswordHasher implements OnServiceStart {
   private readonly waiting = new Set<Waiting>();
   private running = 0;
-  private argon2: Promise<Argon2> | undefined;
   private decoy: Promise<string> | undefined;
 
-  constructor(@Inject(authConfig.token) private readonly config: AuthConfig) {}
+  constructor(
+    private readonly argon2: Argon2Loader,
+    @Inject(authConfig.token) private readonly config: AuthConfig,
+  ) {}
 
   /** Makes the decoy before the first sign-in, which would otherwise take twice the time. */
   async onServiceStart(): Promise<void> {
@@ -45,13 +46,15 @@ export class PasswordHasher implements OnServiceStart {
    */
   async verify(ctx: CallContext, hash: string | undefined, password: string): Promise<boolean> {
     const against = hash ?? (await this.decoyHash());
-    const same = await this.inTurn(ctx, async () => (await this.load()).verify(against, normalPassword(password)));
+    const same = await this.inTurn(ctx, async () =>
+      (await this.argon2.load()).verify(against, normalPassword(password)),
+    );
     return same && hash !== undefined;
   }
 
   /** Whether a hash was made with other parameters than those in force. */
   async isOutdated(hash: string): Promise<boolean> {
-    const { algorithm, memoryCost, timeCost, parallelism } = (await this.load()).parseOptions(hash);
+    const { algorithm, memoryCost, timeCost, parallelism } = (await this.argon2.load()).parseOptions(hash);
     const { ARGON2_MEMORY_KIB, ARGON2_TIME, ARGON2_PARALLELISM } = this.config;
     return (
       (algorithm as number) !== ARGON2ID ||
@@ -61,13 +64,8 @@ export class PasswordHasher implements OnServiceStart {
     );
   }
 
-  private load(): Promise<Argon2> {
-    this.argon2 ??= import('@node-rs/argon2');
-    return this.argon2;
-  }
-
   private async compute(password: string): Promise<string> {
-    const { hash } = await this.load();
+    const { hash } = await this.argon2.load();
     return hash(normalPassword(password), {
       algorithm: ARGON2ID,
       memoryCost: this.config.ARGON2_MEMORY_KIB,

@@ -58,12 +58,16 @@ describe('passwordFaults', () => {
 
   it('survives any text', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.string({ unit: 'binary', maxLength: 400 }), fc.option(fc.string()), async (password, email) => {
-        const found = await codes(password, email ?? undefined);
-        const length = [...password.normalize('NFKC')].length;
-        expect(found.includes('password_too_short')).toBe(length < 10);
-        expect(found.includes('password_too_long')).toBe(length > 256);
-      }),
+      fc.asyncProperty(
+        fc.string({ unit: 'binary', maxLength: 400 }),
+        fc.option(fc.string()),
+        async (password, email) => {
+          const found = await codes(password, email ?? undefined);
+          const length = [...password.normalize('NFKC')].length;
+          expect(found.includes('password_too_short')).toBe(length < 10);
+          expect(found.includes('password_too_long')).toBe(length > 256);
+        },
+      ),
     );
   });
 });

@@ -5,6 +5,7 @@ import { AccountsModule } from '../accounts/accounts.module.js';
 import { SecretsModule } from '../secrets/secrets.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { TimeModule } from '../time/time.module.js';
+import { Argon2Loader } from './argon2.service.js';
 import { LoginFailuresRepository } from './login-failures.repository.js';
 import { LoginFailures } from './login-failures.service.js';
 import { PasswordChange } from './password-change.service.js';
@@ -23,7 +24,15 @@ import { PasswordsController } from './passwords.controller.js';
     TimeModule,
   ],
   controllers: [PasswordsController],
-  providers: [LoginFailures, LoginFailuresRepository, PasswordChange, PasswordHasher, PasswordRehash, PasswordWriter],
+  providers: [
+    Argon2Loader,
+    LoginFailures,
+    LoginFailuresRepository,
+    PasswordChange,
+    PasswordHasher,
+    PasswordRehash,
+    PasswordWriter,
+  ],
   exports: [LoginFailures, LoginFailuresRepository, PasswordHasher, PasswordRehash],
 })
 export class PasswordsModule {}

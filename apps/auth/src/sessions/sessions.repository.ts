@@ -45,7 +45,7 @@ export interface SessionPage {
   readonly userId: string;
   readonly at: Date;
   readonly newestFirst: boolean;
-  readonly after: { readonly createdAt: string; readonly id: string } | undefined;
+  readonly after: { readonly createdAt: Date; readonly id: string } | undefined;
   readonly limit: number;
 }
 

@@ -59,14 +59,13 @@ export class SessionsService {
   }
 }
 
-const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
-
 /** A cursor is the client's text: it reaches the database as a time and an id or not at all. */
-function position(sort: string, cursor: string): { createdAt: string; id: string } {
+function position(sort: string, cursor: string): { createdAt: Date; id: string } {
   const { key, id } = decodeCursor(sort, cursor);
-  if (!INSTANT.test(key) || Number.isNaN(Date.parse(key)) || !isUuid(id))
-    throw errors.invalid_cursor({ field: 'cursor' });
-  return { createdAt: key, id };
+  const createdAt = new Date(key);
+  const isCanonical = /^\d{4}-/.test(key) && !Number.isNaN(createdAt.getTime()) && createdAt.toISOString() === key;
+  if (!isCanonical || !isUuid(id)) throw errors.invalid_cursor({ field: 'cursor' });
+  return { createdAt, id };
 }
 
 function toView(session: Session, currentId: string): SessionView {

@@ -16,7 +16,9 @@ const ASK_MS = 5_000;
 /** Who may do what: the owner with files of their own, the project with its files. */
 @Injectable()
 export class FileAccess {
-  private readonly believed = new LRUCache<string, ProjectRole>({ max: BELIEVED_RIGHTS, ttl: BELIEVED_MS });
+  private readonly believed = new LRUCache<string, { readonly role: ProjectRole; readonly until: number }>({
+    max: BELIEVED_RIGHTS,
+  });
 
   constructor(private readonly projects: ProjectDirectory) {}
 
@@ -52,10 +54,13 @@ export class FileAccess {
     if (ctx.actor.kind !== 'user') return null;
     const key = `${ctx.actor.id}:${projectId}`;
     const known = this.believed.get(key);
-    if (known) return known;
+    if (known && performance.now() < known.until) return known.role;
+    // From before the question: the answer may be as old as that.
+    const until = performance.now() + BELIEVED_MS;
     const { role } = await this.ask(ctx, projectId);
     // Only rights are remembered: who was just let in must not wait.
-    if (role !== null) this.believed.set(key, role);
+    if (role === null) this.believed.delete(key);
+    else this.believed.set(key, { role, until });
     return role;
   }
 

@@ -1,0 +1,211 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm, utimes } from 'node:fs/promises';
+import { type ClientRequest, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { migrateServices } from '@nexus/bootstrap';
+import { uuidv7 } from '@nexus/kernel';
+import { createTestDatabase, type TestDatabase } from '@nexus/testing';
+import pg from 'pg';
+import { fileService } from '../src/index.js';
+
+const PROCESS = fileURLToPath(new URL('./file-process.mjs', import.meta.url));
+const PATIENCE_MS = 30_000;
+const BOUNDARY = 'crash';
+const CONTENT = Buffer.alloc(500_000, 'content');
+
+interface FileProcess {
+  readonly child: ChildProcess;
+  readonly url: string;
+  readonly token: string;
+}
+
+let database: TestDatabase;
+let sql: pg.Client;
+let folder: string;
+const children: ChildProcess[] = [];
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  await migrateServices(database.url, [fileService]);
+  sql = new pg.Client({ connectionString: database.url });
+  await sql.connect();
+  folder = await mkdtemp(join(tmpdir(), 'nexus-crash-'));
+}, PATIENCE_MS);
+afterEach(async () => {
+  for (const child of children.splice(0)) await kill(child);
+});
+afterAll(async () => {
+  await sql.end();
+  await database.drop();
+  await rm(folder, { recursive: true });
+});
+
+async function message<T>(child: ChildProcess): Promise<T> {
+  const done = new AbortController();
+  const signal = AbortSignal.any([done.signal, AbortSignal.timeout(PATIENCE_MS)]);
+  const gone = once(child, 'exit', { signal }).then(() => {
+    throw new Error('The process ended');
+  });
+  gone.catch(() => undefined);
+  try {
+    const [said] = (await Promise.race([once(child, 'message', { signal }), gone])) as [T];
+    return said;
+  } finally {
+    done.abort();
+  }
+}
+
+interface Launch {
+  /** Where it stands still from its start on. */
+  readonly stallAt?: string;
+  readonly sweepSeconds?: number;
+}
+
+function launch({ stallAt = '', sweepSeconds = 3600 }: Launch): ChildProcess {
+  const child = fork(PROCESS, {
+    execArgv: ['--disable-warning=ExperimentalWarning'],
+    env: {
+      PATH: process.env.PATH,
+      NODE_COMPILE_CACHE: join(folder, 'compiled'),
+      DATABASE_URL: database.url,
+      NEXUS_DATA_DIR: folder,
+      FILE_SWEEP_SECONDS: String(sweepSeconds),
+      STALL_AT: stallAt,
+      TEST_USER: uuidv7(),
+    },
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  children.push(child);
+  return child;
+}
+
+async function start(how: Launch = {}): Promise<FileProcess> {
+  const child = launch(how);
+  return { child, ...(await message<{ url: string; token: string }>(child)) };
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGKILL');
+  await ended;
+}
+
+function open({ url, token }: FileProcess, headers: Record<string, string> = {}): ClientRequest {
+  const upload = request(`${url}/api/v1/files`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${token}`,
+      'content-type': `multipart/form-data; boundary=${BOUNDARY}`,
+      ...headers,
+    },
+  });
+  upload.on('error', () => undefined);
+  upload.write(`--${BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n`);
+  return upload;
+}
+
+function sendWhole(process: FileProcess, headers: Record<string, string> = {}): ClientRequest {
+  const upload = open(process, headers);
+  upload.end(Buffer.concat([CONTENT, Buffer.from(`\r\n--${BOUNDARY}--\r\n`)]));
+  return upload;
+}
+
+async function until(what: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + PATIENCE_MS;
+  while (!(await what())) {
+    if (Date.now() > deadline) throw new Error('Waited in vain');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+const rows = async (query: string) => (await sql.query(query)).rows as Record<string, unknown>[];
+const temporary = () => readdir(join(folder, 'objects', 'tmp'));
+
+async function objects(): Promise<string[]> {
+  const paths = await readdir(join(folder, 'objects'), { recursive: true });
+  return paths
+    .map((path) => path.split('/'))
+    .filter(({ length }) => length === 3)
+    .map((path) => path[2] as string)
+    .sort();
+}
+
+/** As if the time after which an upload counts as dead had gone by. */
+async function letTimePass(): Promise<void> {
+  await sql.query(`UPDATE file.uploads SET heartbeat_at = heartbeat_at - interval '1 minute'`);
+  const past = new Date(Date.now() - 60_000);
+  for (const name of await temporary()) await utimes(join(folder, 'objects', 'tmp', name), past, past);
+}
+
+/** Another process starts on what the killed one left, and finds nothing but whole files. */
+async function expectConsistencyAfterRestart(files: number): Promise<void> {
+  await letTimePass();
+  const { child } = await start({ sweepSeconds: 1 });
+  await until(
+    async () =>
+      (await rows('SELECT 1 FROM file.uploads UNION ALL SELECT 1 FROM file.removals')).length === 0 &&
+      (await temporary()).length === 0,
+  );
+  await kill(child);
+  const kept = await rows('SELECT object_key, size FROM file.files ORDER BY object_key');
+  expect(kept).toHaveLength(files);
+  expect(await objects()).toEqual(kept.map((row) => row.object_key));
+  for (const { object_key } of kept) {
+    const key = object_key as string;
+    const content = await readFile(join(folder, 'objects', key.slice(0, 2), key.slice(2, 4), key));
+    expect(content.equals(CONTENT)).toBe(true);
+  }
+  const [sums] = await rows('SELECT coalesce(sum(size), 0)::bigint AS bytes, count(*)::int AS files FROM file.files');
+  const [usage] = await rows(
+    'SELECT coalesce(sum(bytes), 0)::bigint AS bytes, coalesce(sum(files), 0)::int AS files FROM file.usage',
+  );
+  expect(usage).toEqual(sums);
+}
+
+/** The upload fails once all of it is there. */
+const WRONG_DIGEST = { 'content-digest': `sha-256=:${Buffer.alloc(32).toString('base64')}:` };
+
+describe('a process that is killed', () => {
+  it(
+    'leaves whole files and nothing else, wherever an upload was',
+    async () => {
+      const process = await start();
+      open(process).write(CONTENT);
+      await until(async () => (await temporary()).length > 0);
+      for (const stage of ['begun', 'renamed', 'committed', 'noted', 'removed']) {
+        process.child.send(stage);
+        expect(await message(process.child)).toEqual({ armed: stage });
+        sendWhole(process, stage === 'noted' || stage === 'removed' ? WRONG_DIGEST : {});
+        expect(await message(process.child)).toEqual({ reached: stage });
+      }
+      await kill(process.child);
+      // Each died where it should have.
+      expect(await rows('SELECT 1 FROM file.uploads')).toHaveLength(3);
+      expect(await rows('SELECT 1 FROM file.removals')).toHaveLength(2);
+      expect(await objects()).toHaveLength(2);
+      await expectConsistencyAfterRestart(1);
+    },
+    3 * PATIENCE_MS,
+  );
+
+  it(
+    'gives the space of an expired file back once',
+    async () => {
+      await sql.query(`UPDATE file.files SET status = 'trashed', trashed_at = now() - interval '31 days'`);
+      // Sweeps from its start on.
+      const child = launch({ stallAt: 'removed' });
+      let said: { reached?: string } = {};
+      while (said.reached === undefined) said = await message<{ reached?: string }>(child);
+      await kill(child);
+      expect([await rows('SELECT 1 FROM file.files'), await objects()]).toEqual([[], []]);
+      expect(await rows('SELECT bytes, files FROM file.usage')).toEqual([{ bytes: '0', files: 0 }]);
+      expect(await rows('SELECT 1 FROM file.removals')).toHaveLength(1);
+      await expectConsistencyAfterRestart(0);
+    },
+    2 * PATIENCE_MS,
+  );
+});
