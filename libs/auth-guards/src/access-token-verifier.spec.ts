@@ -129,4 +129,33 @@ describe('the list of revocations', () => {
     expect(watched.isRevoked(sids[0], 1)).toBe(true);
     expect(watched.unsureMs()).toBe(0);
   });
+
+  test('keeps asking while nobody answers, without a crash, and knows in the end', async () => {
+    let failures = 2;
+    let hear: ((entry: never) => void) | undefined;
+    const trust = Object.assign(new TokenMint(), {
+      subscribe: (listener: (e: never) => void) => {
+        hear = listener;
+        return () => undefined;
+      },
+      revocations: async (_ctx: unknown, { after }: { after: number }) => {
+        if (after > 0 || !hear || failures === 2) {
+          if (failures === 2) failures = 1.5;
+          return { entries: [], head: 0 };
+        }
+        if (failures-- > 0) throw new Error('away');
+        return { entries: [], head: 7 };
+      },
+    });
+    const watched = new RevocationList(trust, context, () => now);
+    await watched.start();
+    hear?.({ seq: 7, session_id: uuidv7(), min_version: null, expires_at: new Date(now + 60_000).toISOString() } as never);
+    expect(watched.unsureMs()).toBe(0);
+    now += 1_000;
+    expect(watched.unsureMs()).toBe(1_000);
+    const end = Date.now() + 5_000;
+    while (watched.unsureMs() > 0 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(watched.unsureMs()).toBe(0);
+    watched.close();
+  });
 });

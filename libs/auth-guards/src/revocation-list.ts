@@ -1,6 +1,9 @@
 import type { Revocation, TokenTrust } from '@nexus/contracts';
 import type { CallContext } from '@nexus/kernel';
 
+/** Between two tries to learn what was missed, in ms. */
+const RETRY_MS = 250;
+
 interface Entry {
   /** Infinity: no token of the session counts. */
   readonly minVersion: number;
@@ -16,7 +19,10 @@ export class RevocationList {
   private head = 0;
   private stop: (() => void) | undefined;
   private unsureSince: number | undefined;
-  private syncing: Promise<void> | undefined;
+  private syncing = false;
+  private wanted = false;
+  private closed = false;
+  private retry: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly trust: TokenTrust,
@@ -24,13 +30,15 @@ export class RevocationList {
     private readonly now: () => number = Date.now,
   ) {}
 
-  /** Loads what is in force and follows the stream. */
+  /** Loads what is in force and follows the stream. @throws what the provider throws: without it nobody can be let in */
   async start(): Promise<void> {
     this.stop = this.trust.subscribe((entry) => this.receive(entry));
-    await this.sync();
+    await this.catchUp();
   }
 
   close(): void {
+    this.closed = true;
+    clearTimeout(this.retry);
     this.stop?.();
   }
 
@@ -53,7 +61,7 @@ export class RevocationList {
   private receive(entry: Revocation): void {
     this.add(entry);
     if (entry.seq <= this.head + 1) this.head = Math.max(this.head, entry.seq);
-    else void this.sync();
+    else this.sync();
   }
 
   private add(entry: Revocation): void {
@@ -63,19 +71,32 @@ export class RevocationList {
     if (this.entries.size % 1024 === 0) this.sweep();
   }
 
-  private sync(): Promise<void> {
+  /** Asks for what is missing until it is there: unsure from now on, sure again with the answer. */
+  private sync(): void {
     this.unsureSince ??= this.now();
-    this.syncing ??= this.trust
-      .revocations(this.context(), { after: this.head })
-      .then(({ entries, head }) => {
-        for (const entry of entries) this.add(entry);
-        this.head = Math.max(this.head, head);
-        this.unsureSince = undefined;
-      })
-      .finally(() => {
-        this.syncing = undefined;
-      });
-    return this.syncing;
+    this.wanted = true;
+    if (this.syncing || this.closed) return;
+    this.syncing = true;
+    this.catchUp().then(
+      () => {
+        this.syncing = false;
+      },
+      () => {
+        this.syncing = false;
+        this.retry = setTimeout(() => this.sync(), RETRY_MS).unref();
+      },
+    );
+  }
+
+  /** A gap that shows while an answer is under way may not be in it: then it is asked once more. */
+  private async catchUp(): Promise<void> {
+    do {
+      this.wanted = false;
+      const { entries, head } = await this.trust.revocations(this.context(), { after: this.head });
+      for (const entry of entries) this.add(entry);
+      this.head = Math.max(this.head, head);
+    } while (this.wanted);
+    this.unsureSince = undefined;
   }
 
   private sweep(): void {

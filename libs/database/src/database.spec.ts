@@ -97,6 +97,10 @@ describe('a database of a service', () => {
     expect(await auths.query('SELECT id FROM auth.things')).toEqual([]);
   });
 
+  test('gives the rows of several statements one after the other', async () => {
+    expect(await root.get('auth').query('SELECT 1 AS n; SET LOCAL lock_timeout = 0; SELECT 2 AS n')).toEqual([{ n: 1 }, { n: 2 }]);
+  });
+
   test('tells faults apart', async () => {
     const auths = root.get('auth');
     await auths.query("INSERT INTO auth.things VALUES (1, 'a')");

@@ -49,6 +49,11 @@ function statementName(text: string): string {
   return name;
 }
 
+/** The rows of a text of one statement or, where it has no values, of several: pg then gives one result for each. */
+function rowsOf<R extends object>(result: pg.QueryResult | pg.QueryResult[]): R[] {
+  return Array.isArray(result) ? result.flatMap(({ rows }) => rows as R[]) : (result.rows as R[]);
+}
+
 class RunningTransaction implements Transaction {
   readonly actions: (() => void | Promise<void>)[] = [];
   constructor(
@@ -65,7 +70,7 @@ class RunningTransaction implements Transaction {
   }
 
   async query<R extends object>(text: string, values: readonly unknown[] = []): Promise<R[]> {
-    return (await this.client.query(text, values as unknown[])).rows as R[];
+    return rowsOf<R>(await this.client.query(text, values as unknown[]));
   }
 
   afterCommit(action: () => void | Promise<void>): void {
@@ -122,7 +127,7 @@ export class Database implements Sql {
   async query<R extends object = Row>(text: string, values: readonly unknown[] = []): Promise<R[]> {
     const running = this.ambient.getStore();
     if (running) return running.query<R>(text, values);
-    return (await this.pool.query(text, values as unknown[])).rows as R[];
+    return rowsOf<R>(await this.pool.query(text, values as unknown[]));
   }
 
   /**

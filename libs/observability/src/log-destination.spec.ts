@@ -1,7 +1,8 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process';
 import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
@@ -71,15 +72,15 @@ function run(script: string, shell?: string): Run {
     '-e',
     prelude + script,
   ];
-  const options = { cwd: root, detached: true, stdio: ['ignore', 'pipe', 'pipe'] } as const;
+  const options: SpawnOptions = { cwd: root, detached: true, stdio: ['ignore', 'pipe', 'pipe'] };
   const child = shell
     ? spawn('sh', ['-c', shell, 'sh', process.execPath, ...args], options)
     : spawn(process.execPath, args, options);
   started.push(child);
   return {
     child,
-    stdout: () => text(child.stdout),
-    stderr: () => text(child.stderr),
+    stdout: () => text(child.stdout as Readable),
+    stderr: () => text(child.stderr as Readable),
     code: new Promise((resolve) => child.on('close', resolve)),
   };
 }

@@ -44,9 +44,19 @@ function nanoseconds(micros: number): number {
   return micros > 0 && micros < 1e12 ? Math.round(micros * 1000) : 0;
 }
 
+const MAX_WORD = 256;
+const addresses = new Map<string, boolean>();
+const MAX_ADDRESSES = 1_024;
+
 /** ECS types `client.ip` as an address; one bad value and the record is refused where logs are kept. */
 function isAddress(text: string | undefined): boolean {
-  return text !== undefined && isIP(text) !== 0 && !text.includes('%');
+  if (text === undefined) return false;
+  const known = addresses.get(text);
+  if (known !== undefined) return known;
+  const address = isIP(text) !== 0 && !text.includes('%');
+  if (addresses.size >= MAX_ADDRESSES) addresses.clear();
+  if (text.length <= MAX_WORD) addresses.set(text, address);
+  return address;
 }
 
 function wholeNumber(value: number): number {
@@ -140,7 +150,6 @@ function headOf(fixed: Fixed, service: string): string | undefined {
 /** Words of a small vocabulary: routes, methods, services, cache states, error codes. */
 const plainWords = new Map<string, boolean>();
 const MAX_WORDS = 4_096;
-const MAX_WORD = 256;
 
 function isPlainWord(word: string): boolean {
   const known = plainWords.get(word);
@@ -152,32 +161,55 @@ function isPlainWord(word: string): boolean {
 
 /** UUIDs, trace and span ids: nothing that is written so can be a secret or needs escaping. */
 const HEX_IDS = /^[0-9a-f-]{0,256}$/;
+/** Text of an access line that follows from route, method and status, and comes again and again. */
+interface CallText {
+  readonly call: string;
+  readonly route: string;
+  readonly message: string;
+}
+
+const METHODS = new Map(
+  ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'].map((name, index) => [name, index]),
+);
+const callTexts = new Map<string, Map<number, CallText>>();
+const MAX_ROUTES = 2_048;
+
+function callText(route: string, method: string, status: number): CallText | undefined {
+  const index = METHODS.get(method);
+  if (index === undefined || !(Number.isInteger(status) && status >= 100 && status <= 599)) return undefined;
+  const key = status * 8 + index;
+  let ofRoute = callTexts.get(route);
+  const known = ofRoute?.get(key);
+  if (known !== undefined) return known;
+  if (!isPlainWord(route)) return undefined;
+  const text = {
+    call: `","http.request.method":"${method}","http.response.status_code":${status}`,
+    route: `,"nexus":{"route":"${route}"`,
+    message: `},"message":"${method} ${route} ${status}"}\n`,
+  };
+  if (ofRoute === undefined) {
+    ofRoute = new Map();
+    if (callTexts.size < MAX_ROUTES) callTexts.set(route, ofRoute);
+  }
+  ofRoute.set(key, text);
+  return text;
+}
+
 /** The finished line, or `undefined` when some value needs escaping, cutting or cleaning. */
 function fastLine(logger: EcsLogger, level: RecordLevel, request: RequestRecord): string | undefined {
+  const { status, requestId, traceId, spanId, actorId, clientAddress, errorCode, cache } = request;
+  const text = callText(request.route ?? UNMATCHED_ROUTE, request.method, status);
   const fixed = fixedOf(logger);
-  const {
-    method,
-    route = UNMATCHED_ROUTE,
-    requestId,
-    traceId,
-    spanId,
-    actorId,
-    clientAddress,
-    errorCode,
-    cache,
-  } = request;
-  if (fixed === null || !isPlainWord(route) || !isPlainWord(method)) return undefined;
-  const url = plainUrl(request.url, request.route);
-  if (url === undefined) return undefined;
+  if (text === undefined || fixed === null) return undefined;
   const head = headOf(fixed, request.service ?? fixed.service);
-  if (head === undefined) return undefined;
+  const url = plainUrl(request.url, request.route);
+  if (head === undefined || url === undefined) return undefined;
 
-  const status = wholeNumber(request.status);
   let ids = requestId;
   let line =
     `{"log.level":"${level}","@timestamp":"${isoTime(logger.clock.now())}${head}` +
-    `${request.status < 400 ? 'success' : 'failure'}","event.duration":${nanoseconds(request.durationMicros)},` +
-    `"http.request.id":"${requestId}","http.request.method":"${method}","http.response.status_code":${status}`;
+    `${status < 400 ? 'success' : 'failure'}","event.duration":${nanoseconds(request.durationMicros)},` +
+    `"http.request.id":"${requestId}${text.call}`;
   if (request.bytes !== undefined) line += `,"http.response.body.bytes":${wholeNumber(request.bytes)}`;
   line += `,"url.path":"${url.path}"`;
   if (url.query !== undefined) line += `,"url.query":"${url.query}"`;
@@ -203,10 +235,10 @@ function fastLine(logger: EcsLogger, level: RecordLevel, request: RequestRecord)
     if (!isPlainWord(errorCode)) return undefined;
     line += `,"error.code":"${errorCode}"`;
   }
-  line += `,"nexus":{"route":"${route}"`;
+  line += text.route;
   if (cache !== undefined) {
     if (!isPlainWord(cache)) return undefined;
     line += `,"cache":"${cache}"`;
   }
-  return `${line}},"message":"${method} ${route} ${status}"}\n`;
+  return line + text.message;
 }

@@ -9,7 +9,7 @@ export interface Traceparent {
   readonly sampled: boolean;
 }
 
-const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
+const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-[^\n]*)?$/;
 const V00_LENGTH = 55;
 const MAX_TRACEPARENT = 256;
 const NO_TRACE = '0'.repeat(32);
@@ -28,19 +28,13 @@ export function parseTraceparent(header: HeaderValue): Traceparent | undefined {
   // More than one header is as good as none (§3.2).
   const text = typeof header === 'string' ? header : header?.length === 1 ? header[0] : undefined;
   if (typeof text !== 'string' || text.length < V00_LENGTH || text.length > MAX_TRACEPARENT) return undefined;
-  const match = TRACEPARENT.exec(text);
-  if (!match) return undefined;
-  const [, version, traceId, parentId, flags, rest] = match as unknown as [
-    string,
-    string,
-    string,
-    string,
-    string,
-    string?,
-  ];
-  if (version === 'ff' || (version === '00' && rest !== undefined)) return undefined;
+  if (!TRACEPARENT.test(text)) return undefined;
+  const version = text.slice(0, 2);
+  if (version === 'ff' || (version === '00' && text.length > V00_LENGTH)) return undefined;
+  const traceId = text.slice(3, 35);
+  const parentId = text.slice(36, 52);
   if (traceId === NO_TRACE || parentId === NO_SPAN) return undefined;
-  return { traceId, parentId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };
+  return { traceId, parentId, sampled: (Number.parseInt(text.slice(53, 55), 16) & 1) === 1 };
 }
 
 const MAX_TRACESTATE = 512;

@@ -239,10 +239,7 @@ describe('delivery of mail', () => {
     await aMinutePasses();
     const last = worker(platform.url);
     stops.push(() => last.kill());
-    await until(async () => (await sent()) >= people, 'all mails').catch(async (e) => {
-      console.log(await db.query(`SELECT name, state, retry_count, retry_limit, count(*), min(start_after) - now() AS s, min(started_on) - now() AS st FROM bus.job GROUP BY 1,2,3,4`), await db.query('SELECT status, attempts, last_error, count(*), min(claimed_at) - now() AS c FROM notification.deliveries GROUP BY 1,2,3'), await sent());
-      throw e;
-    });
+    await until(async () => (await sent()) >= people, 'all mails');
     await until(async () => (await count(`bus.job WHERE name LIKE '%notification%' AND state <> 'completed'`)) === 0, 'all jobs');
     await last.kill();
     const recipients = await db.query<{ recipient: string }>('SELECT recipient FROM notification.captured_mails ORDER BY seq');
