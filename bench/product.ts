@@ -38,6 +38,7 @@ function productEnv(input: {
     PUBLIC_URL: `http://${HOST}:${input.port}`,
     NEXUS_DATA_DIR: input.dataDir,
     DATABASE_URL: input.databaseUrl,
+    AUTH_SECRET: 'a secret of a benchmark, nowhere else in use',
     SMTP_URL: `smtp://${HOST}:${input.smtpPort}`,
     ADMIN_EMAIL: 'admin@bench.example',
     ADMIN_PASSWORD: 'an administrator of a benchmark',

@@ -161,55 +161,32 @@ function isPlainWord(word: string): boolean {
 
 /** UUIDs, trace and span ids: nothing that is written so can be a secret or needs escaping. */
 const HEX_IDS = /^[0-9a-f-]{0,256}$/;
-/** Text of an access line that follows from route, method and status, and comes again and again. */
-interface CallText {
-  readonly call: string;
-  readonly route: string;
-  readonly message: string;
-}
-
-const METHODS = new Map(
-  ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'].map((name, index) => [name, index]),
-);
-const callTexts = new Map<string, Map<number, CallText>>();
-const MAX_ROUTES = 2_048;
-
-function callText(route: string, method: string, status: number): CallText | undefined {
-  const index = METHODS.get(method);
-  if (index === undefined || !(Number.isInteger(status) && status >= 100 && status <= 599)) return undefined;
-  const key = status * 8 + index;
-  let ofRoute = callTexts.get(route);
-  const known = ofRoute?.get(key);
-  if (known !== undefined) return known;
-  if (!isPlainWord(route)) return undefined;
-  const text = {
-    call: `","http.request.method":"${method}","http.response.status_code":${status}`,
-    route: `,"nexus":{"route":"${route}"`,
-    message: `},"message":"${method} ${route} ${status}"}\n`,
-  };
-  if (ofRoute === undefined) {
-    ofRoute = new Map();
-    if (callTexts.size < MAX_ROUTES) callTexts.set(route, ofRoute);
-  }
-  ofRoute.set(key, text);
-  return text;
-}
-
 /** The finished line, or `undefined` when some value needs escaping, cutting or cleaning. */
 function fastLine(logger: EcsLogger, level: RecordLevel, request: RequestRecord): string | undefined {
-  const { status, requestId, traceId, spanId, actorId, clientAddress, errorCode, cache } = request;
-  const text = callText(request.route ?? UNMATCHED_ROUTE, request.method, status);
   const fixed = fixedOf(logger);
-  if (text === undefined || fixed === null) return undefined;
-  const head = headOf(fixed, request.service ?? fixed.service);
+  const {
+    method,
+    route = UNMATCHED_ROUTE,
+    requestId,
+    traceId,
+    spanId,
+    actorId,
+    clientAddress,
+    errorCode,
+    cache,
+  } = request;
+  if (fixed === null || !isPlainWord(route) || !isPlainWord(method)) return undefined;
   const url = plainUrl(request.url, request.route);
-  if (head === undefined || url === undefined) return undefined;
+  if (url === undefined) return undefined;
+  const head = headOf(fixed, request.service ?? fixed.service);
+  if (head === undefined) return undefined;
 
+  const status = wholeNumber(request.status);
   let ids = requestId;
   let line =
     `{"log.level":"${level}","@timestamp":"${isoTime(logger.clock.now())}${head}` +
-    `${status < 400 ? 'success' : 'failure'}","event.duration":${nanoseconds(request.durationMicros)},` +
-    `"http.request.id":"${requestId}${text.call}`;
+    `${request.status < 400 ? 'success' : 'failure'}","event.duration":${nanoseconds(request.durationMicros)},` +
+    `"http.request.id":"${requestId}","http.request.method":"${method}","http.response.status_code":${status}`;
   if (request.bytes !== undefined) line += `,"http.response.body.bytes":${wholeNumber(request.bytes)}`;
   line += `,"url.path":"${url.path}"`;
   if (url.query !== undefined) line += `,"url.query":"${url.query}"`;
@@ -235,10 +212,10 @@ function fastLine(logger: EcsLogger, level: RecordLevel, request: RequestRecord)
     if (!isPlainWord(errorCode)) return undefined;
     line += `,"error.code":"${errorCode}"`;
   }
-  line += text.route;
+  line += `,"nexus":{"route":"${route}"`;
   if (cache !== undefined) {
     if (!isPlainWord(cache)) return undefined;
     line += `,"cache":"${cache}"`;
   }
-  return line + text.message;
+  return `${line}},"message":"${method} ${route} ${status}"}\n`;
 }
