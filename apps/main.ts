@@ -4,7 +4,9 @@ import { catalog } from './catalog.js';
 
 /** Runs the picked services: `--target=all`, `--target=auth,user`. */
 export async function main(args: readonly string[]): Promise<void> {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
   await startTargets({ catalog, version, args });
 }
 

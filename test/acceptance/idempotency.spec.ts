@@ -188,7 +188,7 @@ describe('an upload', () => {
 
   /** Starts an upload and stops in the middle of its content. */
   async function half(person: Person, value: string): Promise<{ connection: RawConnection; rest: Buffer }> {
-    const boundary = `half${randomWord()}`;
+    const boundary = `----half${randomWord()}`;
     const body = Buffer.concat([
       partHead(boundary, { name: 'file', filename: 'note.txt', type: 'text/plain' }),
       content,

@@ -13,7 +13,11 @@ export class AuditModule {
       const Scoped = class extends AuditModule {};
       Object.defineProperty(Scoped, 'name', { value: `AuditModule_${service}` });
       Module({})(Scoped);
-      found = { module: Scoped, providers: [{ provide: AuditTrail, useValue: new AuditTrail(service) }], exports: [AuditTrail] };
+      found = {
+        module: Scoped,
+        providers: [{ provide: AuditTrail, useValue: new AuditTrail(service) }],
+        exports: [AuditTrail],
+      };
       modules.set(service, found);
     }
     return found;

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { AppError, type UserActor, uuidv7 } from '@nexus/kernel';
-import { TEST_ISSUER, testServiceContext, TokenMint } from '@nexus/testing';
+import { TEST_ISSUER, TokenMint, testServiceContext } from '@nexus/testing';
 import fc from 'fast-check';
 import { AccessTokenVerifier, RevocationList } from './index.js';
 
@@ -24,7 +24,12 @@ beforeEach(async () => {
   };
   list = new RevocationList(mint, context, () => now);
   await list.start();
-  verifier = new AccessTokenVerifier(mint, list, context, { issuer: TEST_ISSUER, audience: 'nexus', graceMs: 30_000, now: () => now });
+  verifier = new AccessTokenVerifier(mint, list, context, {
+    issuer: TEST_ISSUER,
+    audience: 'nexus',
+    graceMs: 30_000,
+    now: () => now,
+  });
 });
 
 async function code(token: string): Promise<string> {
@@ -76,11 +81,18 @@ describe('access tokens', () => {
 
   test('rubbish is invalid, never a crash, and does not make us ask for keys each time', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.oneof(fc.string(), fc.tuple(fc.base64String(), fc.base64String(), fc.base64String()).map((parts) => parts.join('.'))), async (text) => {
-        expect(await code(text)).toBe('token_invalid');
-      }),
+      fc.asyncProperty(
+        fc.oneof(
+          fc.string(),
+          fc.tuple(fc.base64String(), fc.base64String(), fc.base64String()).map((parts) => parts.join('.')),
+        ),
+        async (text) => {
+          expect(await code(text)).toBe('token_invalid');
+        },
+      ),
     );
-    const unknown = (kid: string) => `${Buffer.from(JSON.stringify({ alg: 'ES256', kid })).toString('base64url')}.e30.AAAA`;
+    const unknown = (kid: string) =>
+      `${Buffer.from(JSON.stringify({ alg: 'ES256', kid })).toString('base64url')}.e30.AAAA`;
     for (let i = 0; i < 50; i++) expect(await code(unknown(`k${i + 2}`))).toBe('token_invalid');
     expect(asked).toBe(1);
   });
@@ -102,7 +114,12 @@ describe('the list of revocations', () => {
     const sids = [uuidv7(), uuidv7(), uuidv7()] as const;
     let hold: (() => void) | undefined;
     let hear: ((entry: never) => void) | undefined;
-    const entry = (seq: number, session_id: string) => ({ seq, session_id, min_version: null, expires_at: new Date(now + 60_000).toISOString() });
+    const entry = (seq: number, session_id: string) => ({
+      seq,
+      session_id,
+      min_version: null,
+      expires_at: new Date(now + 60_000).toISOString(),
+    });
     const trust = Object.assign(new TokenMint(), {
       subscribe: (listener: (e: never) => void) => {
         hear = listener;
@@ -112,7 +129,8 @@ describe('the list of revocations', () => {
         after === 0 && !hold
           ? Promise.resolve({ entries: [], head: 0 })
           : new Promise<never>((resolve) => {
-              hold = () => resolve({ entries: [entry(1, sids[0]), entry(2, sids[1]), entry(3, sids[2])], head: 3 } as never);
+              hold = () =>
+                resolve({ entries: [entry(1, sids[0]), entry(2, sids[1]), entry(3, sids[2])], head: 3 } as never);
             }),
     });
     hold = undefined;
@@ -146,7 +164,12 @@ describe('the list of revocations', () => {
     });
     const watched = new RevocationList(trust, context, () => now);
     await watched.start();
-    hear?.({ seq: 7, session_id: uuidv7(), min_version: null, expires_at: new Date(now + 60_000).toISOString() } as never);
+    hear?.({
+      seq: 7,
+      session_id: uuidv7(),
+      min_version: null,
+      expires_at: new Date(now + 60_000).toISOString(),
+    } as never);
     expect(watched.unsureMs()).toBe(0);
     now += 1_000;
     expect(watched.unsureMs()).toBe(1_000);

@@ -78,7 +78,8 @@ export class AccessTokenVerifier {
     if (now >= checked.expiresAt) throw errors.token_expired({ headers: challenge('invalid_token') });
     if (this.revocations.isRevoked(actor.sessionId, actor.sessionVersion))
       throw errors.session_ended({ headers: challenge('invalid_token') });
-    if (this.revocations.unsureMs() > this.options.graceMs) throw errors.unavailable({ headers: { 'retry-after': '1' } });
+    if (this.revocations.unsureMs() > this.options.graceMs)
+      throw errors.unavailable({ headers: { 'retry-after': '1' } });
     return actor;
   }
 
@@ -90,7 +91,8 @@ export class AccessTokenVerifier {
     const key = this.keys.get(kid) ?? (await this.findKey(kid));
     if (!key) throw invalid();
     const signed = Buffer.from(`${head}.${payload}`);
-    if (!verify('sha256', signed, { key, dsaEncoding: 'ieee-p1363' }, Buffer.from(signature, 'base64url'))) throw invalid();
+    if (!verify('sha256', signed, { key, dsaEncoding: 'ieee-p1363' }, Buffer.from(signature, 'base64url')))
+      throw invalid();
     const held = parse(claims, payload);
     if (held.iss !== this.options.issuer || held.aud !== this.options.audience) throw invalid();
     if (held.iat > now / 1000 + CLOCK_SKEW_S) throw invalid();

@@ -14,6 +14,10 @@ export function authorise(access: Access, actor: Actor): void {
   if (access.public) return;
   if (actor.kind !== 'user') throw errors.unauthenticated({ headers: challenge() });
   if (access.roles.length > 0 && !access.roles.includes(actor.role)) throw errors.forbidden();
-  if (access.scopes.length > 0 && actor.scopes.length > 0 && !access.scopes.every((scope) => actor.scopes.includes(scope)))
+  if (
+    access.scopes.length > 0 &&
+    actor.scopes.length > 0 &&
+    !access.scopes.every((scope) => actor.scopes.includes(scope))
+  )
     throw errors.forbidden();
 }

@@ -66,7 +66,10 @@ export class RevocationList {
 
   private add(entry: Revocation): void {
     const expiresAt = Date.parse(entry.expires_at);
-    const minVersion = Math.max(entry.min_version ?? Number.POSITIVE_INFINITY, this.entries.get(entry.session_id)?.minVersion ?? 0);
+    const minVersion = Math.max(
+      entry.min_version ?? Number.POSITIVE_INFINITY,
+      this.entries.get(entry.session_id)?.minVersion ?? 0,
+    );
     if (expiresAt > this.now()) this.entries.set(entry.session_id, { minVersion, expiresAt });
     if (this.entries.size % 1024 === 0) this.sweep();
   }

@@ -60,14 +60,19 @@ describe('compose', () => {
   });
 
   test('refuses with a sentence that names what is missing', () => {
-    expect(() => compose(['user'], catalog)).toThrow(new CompositionError('The service user needs auth (port sessions): add auth to --target.'));
+    expect(() => compose(['user'], catalog)).toThrow(
+      new CompositionError('The service user needs auth (port sessions): add auth to --target.'),
+    );
     expect(() => compose(['auth', 'user', 'file'], catalog)).toThrow(/file is no declared caller of the port sessions/);
     expect(() => compose(['user'], [catalog[2] as never])).toThrow(/No service provides the port sessions/);
   });
 });
 
 describe('a local port', () => {
-  const provider = { applyStatus: async (_ctx: unknown, input: unknown) => input, revokeAll: async () => ({ revoked: 1 }) };
+  const provider = {
+    applyStatus: async (_ctx: unknown, input: unknown) => input,
+    revokeAll: async () => ({ revoked: 1 }),
+  };
   const port = localPort(Sessions as PortToken, () => provider) as unknown as Sessions;
   const input = { user_id: 'x', reason: 'spec' };
 
@@ -76,15 +81,25 @@ describe('a local port', () => {
   });
 
   test('does no work after the deadline or for a caller who is gone', async () => {
-    await expect(port.revokeAll(testContext(undefined, { deadline: Date.now() - 1 }), input)).rejects.toMatchObject({ status: 504 });
-    await expect(port.revokeAll(testContext(undefined, { signal: AbortSignal.abort() }), input)).rejects.toBeInstanceOf(AppError);
+    await expect(port.revokeAll(testContext(undefined, { deadline: Date.now() - 1 }), input)).rejects.toMatchObject({
+      status: 504,
+    });
+    await expect(port.revokeAll(testContext(undefined, { signal: AbortSignal.abort() }), input)).rejects.toBeInstanceOf(
+      AppError,
+    );
   });
 
   test('lets a service act for itself only where the method says so', async () => {
     const only = {
-      port: { name: 'x', streams: [], methods: { act: { input: {}, output: {}, idempotent: true, serviceActor: false } } },
+      port: {
+        name: 'x',
+        streams: [],
+        methods: { act: { input: {}, output: {}, idempotent: true, serviceActor: false } },
+      },
     } as unknown as PortToken;
-    const strict = localPort(only, () => ({ act: async () => 'done' })) as unknown as { act(...args: unknown[]): Promise<string> };
+    const strict = localPort(only, () => ({ act: async () => 'done' })) as unknown as {
+      act(...args: unknown[]): Promise<string>;
+    };
     expect(await strict.act(testContext(), {})).toBe('done');
     await expect(strict.act(testServiceContext('file'), {})).rejects.toMatchObject({ status: 403 });
   });

@@ -54,9 +54,12 @@ export function compose(
     for (const port of new Set([...service.needs, TokenTrust])) {
       const owner = catalog.find((other) => other.provides.some((provided) => provided.port === port));
       const provided = owner?.provides.find((candidate) => candidate.port === port);
-      if (!owner || !provided) throw new CompositionError(`No service provides the port ${port.port.name}, which ${service.name} needs.`);
+      if (!owner || !provided)
+        throw new CompositionError(`No service provides the port ${port.port.name}, which ${service.name} needs.`);
       if (!provided.callers.includes(service.name))
-        throw new CompositionError(`The service ${service.name} is no declared caller of the port ${port.port.name} of ${owner.name}.`);
+        throw new CompositionError(
+          `The service ${service.name} is no declared caller of the port ${port.port.name} of ${owner.name}.`,
+        );
       if (services.includes(owner)) {
         ports.set(port, { local: provided });
         continue;

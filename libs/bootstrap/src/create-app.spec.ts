@@ -12,8 +12,14 @@ import { startTestApp, type TestApp, type TokenFacts } from '@nexus/testing';
 import { z } from 'zod';
 import { defineService } from './define-service.js';
 
-const noteBody = z.strictObject({ title: z.string().min(1).max(50), page_count: z.int().optional(), metadata: z.record(z.string(), z.unknown()).optional() });
-const note = z.object({ id: z.uuid(), title: z.string(), version: z.int(), metadata: z.unknown(), page_count: z.int().nullable() }).meta({ id: 'Note' });
+const noteBody = z.strictObject({
+  title: z.string().min(1).max(50),
+  page_count: z.int().optional(),
+  metadata: z.record(z.string(), z.unknown()).optional(),
+});
+const note = z
+  .object({ id: z.uuid(), title: z.string(), version: z.int(), metadata: z.unknown(), page_count: z.int().nullable() })
+  .meta({ id: 'Note' });
 
 let loads = 0;
 
@@ -88,17 +94,26 @@ class NotesController {
     @IfMatch() expected: ExpectedVersion | undefined,
   ) {
     return this.database.transaction(async (tx) => {
-      const [row] = await tx.prepared<{ version: number; title: string }>('SELECT version, title FROM auth.notes WHERE id = $1 FOR UPDATE', [id]);
+      const [row] = await tx.prepared<{ version: number; title: string }>(
+        'SELECT version, title FROM auth.notes WHERE id = $1 FOR UPDATE',
+        [id],
+      );
       assertVersion(expected, row?.version ?? 0);
       const version = (row?.version ?? 0) + 1;
-      await tx.prepared('UPDATE auth.notes SET title = $2, version = $3 WHERE id = $1', [id, body.title ?? row?.title, version]);
+      await tx.prepared('UPDATE auth.notes SET title = $2, version = $3 WHERE id = $1', [
+        id,
+        body.title ?? row?.title,
+        version,
+      ]);
       tx.afterCommit(() => this.cache.invalidate([`note:${id}`]));
       return { id, title: body.title ?? row?.title, version, metadata: {}, page_count: null };
     });
   }
 
   @Endpoint('GET', '', { operation: 'listNotes', summary: 'List', list: note })
-  async list(@Query({ schema: cursorQuery(['created_at'], 'created_at') }) query: { limit: number }): Promise<Page<unknown>> {
+  async list(
+    @Query({ schema: cursorQuery(['created_at'], 'created_at') }) query: { limit: number },
+  ): Promise<Page<unknown>> {
     return { items: [], limit: query.limit, nextCursor: null, total: 0 };
   }
 }
@@ -155,9 +170,15 @@ afterAll(async () => {
 
 describe('a process', () => {
   test('answers in the envelope, with limits and the request id', async () => {
-    const reply = await call('GET', '/api/v1/notes/open', { headers: { 'x-request-id': '6f9619ff-8b86-4d11-b42d-00c04fc964ff' } });
+    const reply = await call('GET', '/api/v1/notes/open', {
+      headers: { 'x-request-id': '6f9619ff-8b86-4d11-b42d-00c04fc964ff' },
+    });
     expect(reply.status).toBe(200);
-    expect(reply.body).toEqual({ success: true, data: { hello: 'world' }, request_id: '6f9619ff-8b86-4d11-b42d-00c04fc964ff' });
+    expect(reply.body).toEqual({
+      success: true,
+      data: { hello: 'world' },
+      request_id: '6f9619ff-8b86-4d11-b42d-00c04fc964ff',
+    });
     expect(reply.headers.get('x-request-id')).toBe(reply.body.request_id);
     expect(reply.headers.get('ratelimit-limit')).toBe('100');
     expect(reply.headers.get('x-content-type-options')).toBe('nosniff');
@@ -166,7 +187,10 @@ describe('a process', () => {
 
   test('creates, serves from the cache, and shows a change at once', async () => {
     const mine = token();
-    const created = await call('POST', '/api/v1/notes', { token: mine, body: { title: 'one', pageCount: 3, metadata: { camelKey: { innerKey: 1 } } } });
+    const created = await call('POST', '/api/v1/notes', {
+      token: mine,
+      body: { title: 'one', pageCount: 3, metadata: { camelKey: { innerKey: 1 } } },
+    });
     expect(created.status).toBe(201);
     const { id } = created.body.data;
     expect(created.body.data).toMatchObject({ page_count: 3, metadata: { camelKey: { innerKey: 1 } } });
@@ -180,12 +204,25 @@ describe('a process', () => {
     expect(second.body.data).toEqual(first.body.data);
     expect(second.body.request_id).not.toBe(first.body.request_id);
     const etag = second.headers.get('etag') as string;
-    expect((await call('GET', `/api/v1/notes/${id}`, { token: mine, headers: { 'if-none-match': etag } })).status).toBe(304);
-    const stale = await call('PATCH', `/api/v1/notes/${id}`, { token: mine, body: { title: 'x' }, headers: { 'if-match': '"9-zzz"' } });
+    expect((await call('GET', `/api/v1/notes/${id}`, { token: mine, headers: { 'if-none-match': etag } })).status).toBe(
+      304,
+    );
+    const stale = await call('PATCH', `/api/v1/notes/${id}`, {
+      token: mine,
+      body: { title: 'x' },
+      headers: { 'if-match': '"9-zzz"' },
+    });
     expect(stale.body).toMatchObject({ success: false, error_code: 412 });
-    const changed = await call('PATCH', `/api/v1/notes/${id}`, { token: mine, body: { title: 'two' }, headers: { 'if-match': etag } });
+    const changed = await call('PATCH', `/api/v1/notes/${id}`, {
+      token: mine,
+      body: { title: 'two' },
+      headers: { 'if-match': etag },
+    });
     expect(changed.status).toBe(200);
-    expect((await call('GET', `/api/v1/notes/${id}`, { token: mine })).body.data).toMatchObject({ title: 'two', version: 2 });
+    expect((await call('GET', `/api/v1/notes/${id}`, { token: mine })).body.data).toMatchObject({
+      title: 'two',
+      version: 2,
+    });
     const fresh = await call('GET', `/api/v1/notes/${id}`, { token: mine, headers: { 'cache-control': 'no-cache' } });
     expect(fresh.headers.get('cache-status')).toBe('nexus; fwd=request');
   });
@@ -194,7 +231,9 @@ describe('a process', () => {
     const mine = token();
     const { id } = (await call('POST', '/api/v1/notes', { token: mine, body: { title: 'one' } })).body.data;
     const before = loads;
-    const replies = await Promise.all(Array.from({ length: 20 }, () => call('GET', `/api/v1/notes/${id}`, { token: mine })));
+    const replies = await Promise.all(
+      Array.from({ length: 20 }, () => call('GET', `/api/v1/notes/${id}`, { token: mine })),
+    );
     expect(replies.every((reply) => reply.status === 200)).toBe(true);
     expect(loads - before).toBe(1);
     expect(new Set(replies.map((reply) => reply.body.request_id)).size).toBe(20);
@@ -202,14 +241,18 @@ describe('a process', () => {
 
   test('replays the first answer of an idempotency key', async () => {
     const mine = token();
-    const send = (title: string, key: string) => call('POST', '/api/v1/notes', { token: mine, body: { title }, headers: { 'idempotency-key': key } });
+    const send = (title: string, key: string) =>
+      call('POST', '/api/v1/notes', { token: mine, body: { title }, headers: { 'idempotency-key': key } });
     const [a, b] = [await send('one', 'k'), await send('one', 'k')];
     expect(a.status).toBe(201);
     expect(b.status).toBe(201);
     expect(b.body.data).toEqual(a.body.data);
     expect(b.headers.get('idempotency-replayed')).toBe('true');
     expect(b.headers.get('location')).toBe(a.headers.get('location'));
-    expect((await send('other', 'k')).body).toMatchObject({ error_code: 422, details: [{ code: 'idempotency_key_reused' }] });
+    expect((await send('other', 'k')).body).toMatchObject({
+      error_code: 422,
+      details: [{ code: 'idempotency_key_reused' }],
+    });
     const race = await Promise.all(Array.from({ length: 8 }, () => send('race', 'r')));
     const made = race.filter((reply) => reply.status === 201);
     expect(new Set(made.map((reply) => reply.body.data.id)).size).toBe(1);
@@ -217,9 +260,14 @@ describe('a process', () => {
   });
 
   test('names every fault of a body', async () => {
-    const reply = await call('POST', '/api/v1/notes', { token: token(), body: { title: '', extra: 1, page_count: 'x' } });
+    const reply = await call('POST', '/api/v1/notes', {
+      token: token(),
+      body: { title: '', extra: 1, page_count: 'x' },
+    });
     expect(reply.status).toBe(400);
-    expect(reply.body.details?.map(({ code, field }: { code: string; field: string }) => `${field}:${code}`).sort()).toEqual(['extra:unknown_field', 'page_count:invalid_type', 'title:too_small']);
+    expect(
+      reply.body.details?.map(({ code, field }: { code: string; field: string }) => `${field}:${code}`).sort(),
+    ).toEqual(['extra:unknown_field', 'page_count:invalid_type', 'title:too_small']);
   });
 
   test.each([
@@ -235,18 +283,31 @@ describe('a process', () => {
 
   test('refuses other types, sizes, methods, addresses and answers', async () => {
     const mine = token();
-    expect((await call('POST', '/api/v1/notes', { token: mine, body: '<a/>', headers: { 'content-type': 'text/xml' } })).body.error_code).toBe(415);
-    expect((await call('POST', '/api/v1/notes', { token: mine, body: `{"title":"${'x'.repeat(1_100_000)}"}` })).body.error_code).toBe(413);
+    expect(
+      (await call('POST', '/api/v1/notes', { token: mine, body: '<a/>', headers: { 'content-type': 'text/xml' } })).body
+        .error_code,
+    ).toBe(415);
+    expect(
+      (await call('POST', '/api/v1/notes', { token: mine, body: `{"title":"${'x'.repeat(1_100_000)}"}` })).body
+        .error_code,
+    ).toBe(413);
     const method = await call('PUT', '/api/v1/notes', { token: mine });
     expect(method.body.error_code).toBe(405);
     expect(method.headers.get('allow')).toContain('POST');
     expect((await call('GET', '/nowhere')).body).toMatchObject({ error_code: 404, details: [{ code: 'not_found' }] });
     expect((await call('GET', '/api/v1/notes/open', { headers: { accept: 'text/html' } })).body.error_code).toBe(406);
-    expect((await call('GET', '/api/v1/notes/NOT-AN-ID', { token: mine })).body).toMatchObject({ error_code: 400, details: [{ code: 'invalid_id', field: 'id' }] });
+    expect((await call('GET', '/api/v1/notes/NOT-AN-ID', { token: mine })).body).toMatchObject({
+      error_code: 400,
+      details: [{ code: 'invalid_id', field: 'id' }],
+    });
   });
 
   test('takes forms', async () => {
-    const reply = await call('POST', '/api/v1/notes', { token: token(), body: 'title=a+b&pageCount=7', headers: { 'content-type': 'application/x-www-form-urlencoded' } });
+    const reply = await call('POST', '/api/v1/notes', {
+      token: token(),
+      body: 'title=a+b&pageCount=7',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    });
     expect(reply.body.data).toMatchObject({ title: 'a b', page_count: 7 });
   });
 
@@ -277,10 +338,14 @@ describe('a process', () => {
   });
 
   test('answers malformed HTTP in the one format', async () => {
-    expect(await bytes('GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 [\s\S]*"success":false/);
+    expect(await bytes('GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n')).toMatch(
+      /^HTTP\/1\.1 400 [\s\S]*"success":false/,
+    );
     expect(await bytes('GET / HTTP/1.1\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 [\s\S]*"success":false/);
     expect(await bytes('RUBBISH\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 [\s\S]*"error_code":400/);
-    expect(await bytes(`GET / HTTP/1.1\r\nHost: a\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 431 [\s\S]*"error_code":431/);
+    expect(await bytes(`GET / HTTP/1.1\r\nHost: a\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`)).toMatch(
+      /^HTTP\/1\.1 431 [\s\S]*"error_code":431/,
+    );
     expect(await bytes('GET /%ff HTTP/1.1\r\nHost: a\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 /);
     expect(await bytes('GET /health/live HTTP/1.1\r\nHost: a\r\nExpect: magic\r\n\r\n')).toMatch(/^HTTP\/1\.1 417 /);
   });

@@ -23,8 +23,8 @@ import { createFront } from './chain/front.js';
 import { RouteTable } from './chain/route-table.js';
 import type { Composition } from './compose.js';
 import { collectControllers } from './controllers.js';
-import { databaseChecks, Health } from './health.js';
 import { HealthController } from './health.controller.js';
+import { databaseChecks, Health } from './health.js';
 import { localPort } from './local-port.js';
 import { ownContext } from './own-context.js';
 import { platformProviders } from './platform-providers.js';
@@ -59,9 +59,14 @@ async function connect(composition: Composition, config: Config, logger: Logger)
   const schemas = composition.services
     .filter((service) => service.database)
     .map((service) => ({ schema: service.name as string, entities: service.database?.entities }));
-  const databases = await DatabaseRoot.open(config.get(databaseConfig), NEXUS_ENV, [...schemas, { schema: BUS_SCHEMA }]);
+  const databases = await DatabaseRoot.open(config.get(databaseConfig), NEXUS_ENV, [
+    ...schemas,
+    { schema: BUS_SCHEMA },
+  ]);
   try {
-    const messaging = await Messaging.open(databases.get(BUS_SCHEMA), (message, fields, error) => logger.warn(message, { ...fields, error }));
+    const messaging = await Messaging.open(databases.get(BUS_SCHEMA), (message, fields, error) =>
+      logger.warn(message, { ...fields, error }),
+    );
     return { databases, messaging };
   } catch (error) {
     await databases.close();
@@ -78,7 +83,9 @@ export async function createApp(composition: Composition, config: Config, logger
   const routes = new RouteTable([
     ...reflectRoutes('gateway', [HealthController]).map((route) => route.policy),
     ...composition.services.flatMap((service, i) =>
-      reflectRoutes(service.name, collectControllers(modules[i] as (typeof modules)[number])).map((route) => route.policy),
+      reflectRoutes(service.name, collectControllers(modules[i] as (typeof modules)[number])).map(
+        (route) => route.policy,
+      ),
     ),
   ]);
   const { databases, messaging } = await connect(composition, config, logger);
@@ -127,17 +134,39 @@ export async function createApp(composition: Composition, config: Config, logger
       abortOnError: false,
       logger: new NestLogger(logger),
     });
-    const health = new Health(nest.get(HealthCheckService), nest.get(HealthIndicatorService), databaseChecks(databases));
+    const health = new Health(
+      nest.get(HealthCheckService),
+      nest.get(HealthIndicatorService),
+      databaseChecks(databases),
+    );
     holder.health = health;
     registerBodyParsers(adapter.getInstance() as never, composition.role === 'edge');
     nest.useGlobalPipes(new ValidationPipe());
     nest.useGlobalGuards(new AuthGuard());
     nest.useGlobalFilters(new NexusExceptionFilter(logger));
-    nest.useGlobalInterceptors(new CachingInterceptor(), new IdempotencyInterceptor(databases), new AnswerInterceptor());
+    nest.useGlobalInterceptors(
+      new CachingInterceptor(),
+      new IdempotencyInterceptor(databases),
+      new AnswerInterceptor(),
+    );
     await nest.init();
     await adapter.getInstance().ready();
     if (!server) throw new Error('Fastify made no server');
-    return { composition, config, logger, nest, databases, messaging, revocations, policy, health, report, routes, server, unregisterMetrics };
+    return {
+      composition,
+      config,
+      logger,
+      nest,
+      databases,
+      messaging,
+      revocations,
+      policy,
+      health,
+      report,
+      routes,
+      server,
+      unregisterMetrics,
+    };
   } catch (error) {
     await nest?.close().catch(() => undefined);
     await messaging.close(0).catch(() => undefined);

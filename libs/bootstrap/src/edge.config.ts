@@ -6,7 +6,12 @@ const ORIGIN = /^(\*|https?:\/\/[A-Za-z0-9.-]+(:\d{1,5})?)$/;
 /** What an edge process reads. */
 export const edgeConfig = defineConfig('edge', {
   CORS_ORIGINS: {
-    schema: env.list().refine((list) => list.every((origin) => ORIGIN.test(origin)), 'must be origins such as https://app.example.com, or *'),
+    schema: env
+      .list()
+      .refine(
+        (list) => list.every((origin) => ORIGIN.test(origin)),
+        'must be origins such as https://app.example.com, or *',
+      ),
     description: 'Origins, separated by commas, whose pages may call the API from a browser; `*` for any.',
   },
   GATEWAY_REPLICAS: {

@@ -47,7 +47,9 @@ export class Health {
   /** Undefined when requests can be served, else the answer that says why not. Probes share one round of checks. */
   readiness(): Promise<AppError | undefined> {
     if (this.state !== 'ready') {
-      return Promise.resolve(errors.unavailable({ message: `The process is ${this.state}.`, headers: { 'Retry-After': '1' } }));
+      return Promise.resolve(
+        errors.unavailable({ message: `The process is ${this.state}.`, headers: { 'Retry-After': '1' } }),
+      );
     }
     this.running ??= this.probe().finally(() => {
       this.running = undefined;

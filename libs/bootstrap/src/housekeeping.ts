@@ -30,8 +30,12 @@ export class Housekeeping {
     for (const service of this.services) {
       try {
         const database = this.databases.get(service);
-        await database.prepared(`DELETE FROM "${service}".idempotency_keys WHERE created_at < now() - interval '24 hours'`);
-        await database.prepared(`DELETE FROM "${service}".processed_events WHERE processed_at < now() - interval '30 days'`);
+        await database.prepared(
+          `DELETE FROM "${service}".idempotency_keys WHERE created_at < now() - interval '24 hours'`,
+        );
+        await database.prepared(
+          `DELETE FROM "${service}".processed_events WHERE processed_at < now() - interval '30 days'`,
+        );
       } catch (error) {
         this.logger.warn('Old entries could not be cleared; the next round will', { 'service.name': service, error });
       }

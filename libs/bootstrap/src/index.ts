@@ -1,13 +1,19 @@
-export { CompositionError, type Composition, compose, parseTargets, type RemoteProvider } from './compose.js';
-export { defineService, type Egress, type PortToken, type ProvidedPort, type ServiceDefinition } from './define-service.js';
-export { type OnServiceStart, startsWithService } from './lifecycle-hooks.js';
-export { localPort } from './local-port.js';
-export { StartReport } from './start-report.js';
-export { HealthController } from './health.controller.js';
+export { type Composition, CompositionError, compose, parseTargets, type RemoteProvider } from './compose.js';
 export { collectControllers } from './controllers.js';
 export { createApp, type NexusApp } from './create-app.js';
+export {
+  defineService,
+  type Egress,
+  type PortToken,
+  type ProvidedPort,
+  type ServiceDefinition,
+} from './define-service.js';
+export { HealthController } from './health.controller.js';
+export { type OnServiceStart, startsWithService } from './lifecycle-hooks.js';
+export { localPort } from './local-port.js';
 export { migrateServices, schemaPlan } from './migrations.js';
 export { ownContext } from './own-context.js';
 export { loadProcessConfig, PLATFORM_SLICES } from './process-config.js';
 export { type RunningApp, runApp } from './running-app.js';
 export { type StartOptions, startTargets } from './start.js';
+export { StartReport } from './start-report.js';

@@ -5,7 +5,11 @@ import { renderMetrics } from '@nexus/observability';
 import type { Health } from './health.js';
 
 function answer(response: ServerResponse, status: number, contentType: string, body: string): void {
-  response.writeHead(status, { 'Content-Type': contentType, 'Content-Length': Buffer.byteLength(body), 'Cache-Control': 'no-store' });
+  response.writeHead(status, {
+    'Content-Type': contentType,
+    'Content-Length': Buffer.byteLength(body),
+    'Cache-Control': 'no-store',
+  });
   response.end(body);
 }
 
@@ -41,7 +45,9 @@ export function createManagementServer(health: Health): Server {
       fail(response, errors.method_not_allowed({ headers: { Allow: 'GET, HEAD' } }));
       return;
     }
-    handle(health, (request.url ?? '/').split('?', 1)[0] as string, response).catch(() => fail(response, errors.internal_error()));
+    handle(health, (request.url ?? '/').split('?', 1)[0] as string, response).catch(() =>
+      fail(response, errors.internal_error()),
+    );
   });
   server.headersTimeout = 5_000;
   server.requestTimeout = 5_000;

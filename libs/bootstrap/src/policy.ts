@@ -3,8 +3,15 @@ import type { AccessTokenVerifier } from '@nexus/auth-guards';
 import type { ResponseCache } from '@nexus/caching';
 import { type Config, platformConfig, publicUrl } from '@nexus/config';
 import type { Exchange, ExchangeDefaults } from '@nexus/http';
-import { type HttpMetrics, httpMetrics, isLoggedRequest, type Logger, logRequest, observabilityConfig } from '@nexus/observability';
-import { canonicalAddress, type RateLimiter, throttlingConfig, TrustedProxies } from '@nexus/throttling';
+import {
+  type HttpMetrics,
+  httpMetrics,
+  isLoggedRequest,
+  type Logger,
+  logRequest,
+  observabilityConfig,
+} from '@nexus/observability';
+import { canonicalAddress, type RateLimiter, TrustedProxies, throttlingConfig } from '@nexus/throttling';
 import { admit } from './chain/admit.js';
 import { answerFromCache } from './chain/cached-answer.js';
 import type { CrashReport, Step } from './chain/chain.js';
@@ -75,7 +82,11 @@ function steps({ config, routes, limiter, cache, verifier, limits, role }: Polic
 
 function crashReport(logger: Logger): CrashReport {
   return (exchange, error) =>
-    logger.error('The policy chain crashed', { 'http.request.id': exchange.id, 'trace.id': exchange.trace.traceId, error });
+    logger.error('The policy chain crashed', {
+      'http.request.id': exchange.id,
+      'trace.id': exchange.trace.traceId,
+      error,
+    });
 }
 
 function finished(parts: PolicyParts, exchange: Exchange): void {

@@ -20,7 +20,9 @@ export const PLATFORM_SLICES: readonly ConfigSlice[] = [
 
 function replicasNeedRedis(config: Config): string | undefined {
   const { GATEWAY_REPLICAS, REDIS_URL } = config.get(edgeConfig);
-  return GATEWAY_REPLICAS > 1 && !REDIS_URL ? 'GATEWAY_REPLICAS above 1 needs REDIS_URL, or limits would not be exact' : undefined;
+  return GATEWAY_REPLICAS > 1 && !REDIS_URL
+    ? 'GATEWAY_REPLICAS above 1 needs REDIS_URL, or limits would not be exact'
+    : undefined;
 }
 
 /**

@@ -60,9 +60,12 @@ export function registerProcessMetrics({ databases, cache, limits, revocations }
       ],
       counter,
     ),
-    registerCollector('revoked_sessions', 'Sessions whose tokens are refused although they have not expired.', [], () => [
-      { value: revocations.size },
-    ]),
+    registerCollector(
+      'revoked_sessions',
+      'Sessions whose tokens are refused although they have not expired.',
+      [],
+      () => [{ value: revocations.size }],
+    ),
   ];
   return () => {
     for (const unregister of gone) unregister();

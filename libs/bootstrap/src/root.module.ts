@@ -1,8 +1,8 @@
 import { type DynamicModule, Global, Module, type Provider, type Type } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
+import { MetricsModule } from '@nexus/observability';
 import type { RateLimiter, ThrottlingConfig } from '@nexus/throttling';
 import { ThrottlingModule } from '@nexus/throttling';
-import { MetricsModule } from '@nexus/observability';
 import { HealthController } from './health.controller.js';
 
 /** What every module may inject, made once at the root. */
@@ -11,7 +11,13 @@ import { HealthController } from './health.controller.js';
 export class PlatformModule {
   static with(providers: Provider[], controllers: Type[] = []): DynamicModule {
     const exports = providers.map((provider) => (typeof provider === 'function' ? provider : provider.provide));
-    return { module: PlatformModule, imports: [TerminusModule], providers, controllers, exports: [...exports, TerminusModule] };
+    return {
+      module: PlatformModule,
+      imports: [TerminusModule],
+      providers,
+      controllers,
+      exports: [...exports, TerminusModule],
+    };
   }
 }
 

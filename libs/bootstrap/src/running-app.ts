@@ -21,7 +21,12 @@ export interface RunningApp {
 /** A port that cannot be listened on: the sentence names the variable to change. */
 export class ListenError extends Error {
   constructor(variable: string, host: string, port: number, code: string | undefined) {
-    const reason = code === 'EADDRINUSE' ? 'is in use' : code === 'EACCES' ? 'may not be used by this account' : `cannot be used (${code})`;
+    const reason =
+      code === 'EADDRINUSE'
+        ? 'is in use'
+        : code === 'EACCES'
+          ? 'may not be used by this account'
+          : `cannot be used (${code})`;
     super(`Port ${port} on ${host} ${reason}: set ${variable} to another one.`);
     this.name = 'ListenError';
   }
@@ -39,13 +44,16 @@ async function listen(server: Server, variable: string, host: string, port: numb
 /** Lets each service do its start-up work, then starts its subscriptions and jobs. */
 async function startServices(app: NexusApp): Promise<void> {
   const { composition, nest, messaging, databases } = app;
-  const container = nest as unknown as { container: { getModules(): Map<string, { providers: Map<unknown, { instance: unknown }> }> } };
+  const container = nest as unknown as {
+    container: { getModules(): Map<string, { providers: Map<unknown, { instance: unknown }> }> };
+  };
   const providers = new Set<unknown>();
   for (const module of container.container.getModules().values()) {
     for (const { instance } of module.providers.values()) providers.add(instance);
   }
   for (const provider of providers) {
-    if (startsWithService(provider)) await provider.onServiceStart(ownContext(composition.services[0]?.name ?? 'nexus'));
+    if (startsWithService(provider))
+      await provider.onServiceStart(ownContext(composition.services[0]?.name ?? 'nexus'));
   }
   for (const service of composition.services) {
     for (const { event, handler } of service.subscribes) {
@@ -61,12 +69,21 @@ async function startServices(app: NexusApp): Promise<void> {
 export async function runApp(app: NexusApp): Promise<RunningApp> {
   const { config, logger, databases, health } = app;
   const platform = config.get(platformConfig);
-  const housekeeping = new Housekeeping(databases, app.composition.services.filter((s) => s.database).map((s) => s.name), logger);
+  const housekeeping = new Housekeeping(
+    databases,
+    app.composition.services.filter((s) => s.database).map((s) => s.name),
+    logger,
+  );
   const management = createManagementServer(health);
   let stopping: Promise<void> | undefined;
   const stop = () => (stopping ??= shutDown(app, management, housekeeping));
   try {
-    const managementUrl = await listen(management, 'MANAGEMENT_PORT', platform.MANAGEMENT_HOST, platform.MANAGEMENT_PORT);
+    const managementUrl = await listen(
+      management,
+      'MANAGEMENT_PORT',
+      platform.MANAGEMENT_HOST,
+      platform.MANAGEMENT_PORT,
+    );
     await startServices(app);
     await app.revocations.start();
     // Internal processes have a port per service; how they are reached comes with the listeners of that shape.
@@ -74,7 +91,11 @@ export async function runApp(app: NexusApp): Promise<RunningApp> {
     const url = await listen(app.server, 'PORT', platform.HOST, port);
     housekeeping.start();
     health.markReady();
-    logger.info('The process is ready', { 'event.action': 'process-ready', url, services: app.composition.services.map((s) => s.name) });
+    logger.info('The process is ready', {
+      'event.action': 'process-ready',
+      url,
+      services: app.composition.services.map((s) => s.name),
+    });
     return { app, urls: [url], managementUrl, stop };
   } catch (error) {
     await stop();

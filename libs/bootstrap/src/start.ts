@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { type Config, ConfigError, platformConfig } from '@nexus/config';
-import { databaseConfig } from '@nexus/database';
+import { databaseConfig, sqlState } from '@nexus/database';
 import { createLogger, flushLogs, type Logger, observabilityConfig } from '@nexus/observability';
 import { CompositionError, compose, parseTargets } from './compose.js';
 import { createApp } from './create-app.js';
@@ -8,7 +8,6 @@ import type { ServiceDefinition } from './define-service.js';
 import { migrateServices } from './migrations.js';
 import { loadProcessConfig } from './process-config.js';
 import { ListenError, type RunningApp, runApp } from './running-app.js';
-import { sqlState } from '@nexus/database';
 
 const OPTIONS = {
   target: { type: 'string', default: 'all' },
@@ -29,7 +28,8 @@ function tell(message: LauncherMessage): void {
 
 /** One sentence for whatever kept the process from starting; never a stack, never a secret. */
 function sentence(error: unknown): string {
-  if (error instanceof ConfigError || error instanceof CompositionError || error instanceof ListenError) return error.message;
+  if (error instanceof ConfigError || error instanceof CompositionError || error instanceof ListenError)
+    return error.message;
   const code = sqlState(error);
   if (code === 'ECONNREFUSED' || code === 'ENOTFOUND' || code === 'ETIMEDOUT')
     return 'The database at DATABASE_URL does not answer: is it running, and is the address right?';
@@ -119,7 +119,9 @@ function watchSignals(running: RunningApp): void {
 /** A crash outside any request: say so, and end, because nothing is certain any more. */
 function watchCrashes(): void {
   const crash = (error: unknown) => {
-    process.stderr.write(`${JSON.stringify({ 'log.level': 'fatal', message: 'The process crashed', 'error.message': String((error as Error)?.stack ?? error) })}\n`);
+    process.stderr.write(
+      `${JSON.stringify({ 'log.level': 'fatal', message: 'The process crashed', 'error.message': String((error as Error)?.stack ?? error) })}\n`,
+    );
     void flushLogs().finally(() => process.exit(1));
   };
   process.on('uncaughtException', crash);

@@ -22,7 +22,8 @@ export interface ConfigSlice<F extends Fields = Fields> {
   readonly fields: F;
 }
 
-export type ConfigOf<T> = T extends ConfigSlice<infer F> ? { readonly [K in keyof F]: z.output<F[K]['schema']> } : never;
+export type ConfigOf<T> =
+  T extends ConfigSlice<infer F> ? { readonly [K in keyof F]: z.output<F[K]['schema']> } : never;
 
 /**
  * Declares the configuration of a lib or an app.

@@ -72,7 +72,8 @@ export function loadConfig(
       for (const [slice, held] of values) {
         for (const [name, field] of Object.entries(slice.fields)) {
           const value = held[name];
-          out[name] = value === undefined ? '' : field.secret ? MASK : typeof value === 'string' ? value : JSON.stringify(value);
+          out[name] =
+            value === undefined ? '' : field.secret ? MASK : typeof value === 'string' ? value : JSON.stringify(value);
         }
       }
       return out;

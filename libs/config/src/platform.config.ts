@@ -20,7 +20,10 @@ export const platformConfig = defineConfig('platform', {
     description: 'Address under which clients reach the API; links and token issuer are made of it.',
     defaultText: 'http://localhost:PORT',
   },
-  NEXUS_DATA_DIR: { schema: env.string().default('.nexus'), description: 'Folder of everything that is kept in files.' },
+  NEXUS_DATA_DIR: {
+    schema: env.string().default('.nexus'),
+    description: 'Folder of everything that is kept in files.',
+  },
   SHUTDOWN_DRAIN_MS: {
     schema: env.int(0, { max: 60_000 }),
     description: 'How long readiness answers 503 before the listener closes, in ms.',

@@ -32,7 +32,10 @@ export function databaseFault(error: unknown): AppError | undefined {
   const message = (error as PgFault | null)?.message ?? '';
   const retry = { headers: { 'retry-after': '1' }, cause: error };
   if (message === 'timeout exceeded when trying to connect') return errors.overloaded(retry);
-  if (message.startsWith('Connection terminated') || message === 'Client has encountered a connection error and is not queryable')
+  if (
+    message.startsWith('Connection terminated') ||
+    message === 'Client has encountered a connection error and is not queryable'
+  )
     return errors.unavailable(retry);
   if (state === undefined) return undefined;
   if (state === '57014') return errors.timed_out({ cause: error });

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { BudgetedPool, ConnectionBudget } from './connection-budget.js';
-import { Database, type DatabaseOptions } from './database.js';
 import { type DatabaseConfig, POOL_PROFILES } from './database.config.js';
+import { Database, type DatabaseOptions } from './database.js';
 import { mayUseRole, roleName } from './migrate.js';
 
 /** What a service needs of the database. */
@@ -26,7 +26,10 @@ export class DatabaseRoot {
     services: readonly ServiceDatabase[],
   ): Promise<DatabaseRoot> {
     const profile = POOL_PROFILES[environment];
-    const probe = new pg.Client({ connectionString: config.DATABASE_URL, connectionTimeoutMillis: profile.acquireTimeoutMs });
+    const probe = new pg.Client({
+      connectionString: config.DATABASE_URL,
+      connectionTimeoutMillis: profile.acquireTimeoutMs,
+    });
     probe.on('error', () => undefined);
     await probe.connect();
     const allowed = new Map<string, boolean>();

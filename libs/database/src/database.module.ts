@@ -17,7 +17,9 @@ export class DatabaseModule {
       Module({})(Scoped);
       found = {
         module: Scoped,
-        providers: [{ provide: Database, useFactory: (root: DatabaseRoot) => root.get(schema), inject: [DatabaseRoot] }],
+        providers: [
+          { provide: Database, useFactory: (root: DatabaseRoot) => root.get(schema), inject: [DatabaseRoot] },
+        ],
         exports: [Database],
       };
       modules.set(schema, found);

@@ -2,7 +2,15 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { createTestDatabase, type TestDatabase } from '@nexus/testing';
 import pg from 'pg';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { Database, DatabaseRoot, databaseFault, isUniqueViolation, migrate, revertLast, type SchemaPlan } from './index.js';
+import {
+  Database,
+  DatabaseRoot,
+  databaseFault,
+  isUniqueViolation,
+  migrate,
+  revertLast,
+  type SchemaPlan,
+} from './index.js';
 
 class Things1763856000009 implements MigrationInterface {
   readonly name = 'Things1763856000009';
@@ -39,7 +47,11 @@ describe('migrations', () => {
   test('run once however many run at once, and go back and forth', async () => {
     const runs = await Promise.all([1, 2, 3].map(() => migrate(database.url, [auth, user], ['auth', 'user'])));
     expect(runs.filter((applied) => applied.length > 0)).toHaveLength(1);
-    expect(runs.flat().sort()).toEqual(['auth.PlatformTables1763856000000', 'auth.Things1763856000009', 'user.PlatformTables1763856000000']);
+    expect(runs.flat().sort()).toEqual([
+      'auth.PlatformTables1763856000000',
+      'auth.Things1763856000009',
+      'user.PlatformTables1763856000000',
+    ]);
     await revertLast(database.url, auth);
     expect(await inSql("SELECT to_regclass('auth.things') AS t")).toEqual([{ t: null }]);
     expect(await migrate(database.url, [auth, user], ['auth', 'user'])).toEqual(['auth.Things1763856000009']);
@@ -51,7 +63,10 @@ describe('a database of a service', () => {
   const config = { DATABASE_POOL_SIZE: 4, DATABASE_STATEMENT_TIMEOUT_MS: 500 };
 
   beforeAll(async () => {
-    root = await DatabaseRoot.open({ ...config, DATABASE_URL: database.url }, 'development', [{ schema: 'auth' }, { schema: 'user' }]);
+    root = await DatabaseRoot.open({ ...config, DATABASE_URL: database.url }, 'development', [
+      { schema: 'auth' },
+      { schema: 'user' },
+    ]);
   });
   afterAll(async () => {
     await root.close();
@@ -98,7 +113,10 @@ describe('a database of a service', () => {
   });
 
   test('gives the rows of several statements one after the other', async () => {
-    expect(await root.get('auth').query('SELECT 1 AS n; SET LOCAL lock_timeout = 0; SELECT 2 AS n')).toEqual([{ n: 1 }, { n: 2 }]);
+    expect(await root.get('auth').query('SELECT 1 AS n; SET LOCAL lock_timeout = 0; SELECT 2 AS n')).toEqual([
+      { n: 1 },
+      { n: 2 },
+    ]);
   });
 
   test('tells faults apart', async () => {
@@ -141,7 +159,9 @@ describe('the connections of a process', () => {
       };
       await Promise.all(Array.from({ length: 200 }, (_, i) => work(root.get(i % 2 === 0 ? 'auth' : 'user'), i)));
       expect(most).toBeLessThanOrEqual(3);
-      const [row] = await inSql<{ n: string }>("SELECT count(*) AS n FROM pg_stat_activity WHERE application_name LIKE 'nexus-%'");
+      const [row] = await inSql<{ n: string }>(
+        "SELECT count(*) AS n FROM pg_stat_activity WHERE application_name LIKE 'nexus-%'",
+      );
       expect(Number(row?.n)).toBeLessThanOrEqual(3);
     } finally {
       await root.close();

@@ -1,5 +1,5 @@
-import type { Exchange } from './exchange.js';
 import type { AppError } from '@nexus/kernel';
+import type { Exchange } from './exchange.js';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 

@@ -83,10 +83,14 @@ function strictDecode(text: string): string {
  */
 export function registerBodyParsers(fastify: FastifyInstance, edge: boolean): void {
   fastify.removeAllContentTypeParsers();
-  fastify.addContentTypeParser(['application/json'], { parseAs: 'buffer' }, async (request: FastifyRequest, body: Buffer) => {
-    const value = parseJson(body);
-    return edge ? normaliseKeys(value, exchangeOf(request.raw).route?.body) : value;
-  });
+  fastify.addContentTypeParser(
+    ['application/json'],
+    { parseAs: 'buffer' },
+    async (request: FastifyRequest, body: Buffer) => {
+      const value = parseJson(body);
+      return edge ? normaliseKeys(value, exchangeOf(request.raw).route?.body) : value;
+    },
+  );
   if (edge) {
     fastify.addContentTypeParser(
       ['application/x-www-form-urlencoded'],

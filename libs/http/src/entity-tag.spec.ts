@@ -14,7 +14,8 @@ describe('entity tags', () => {
       fc.property(fc.nat(99_999), fc.nat(99_999), fc.string(), (version, other, json) => {
         const expected = parseIfMatch(entityTag(json, version));
         expect(() => assertVersion(expected, version)).not.toThrow();
-        if (other !== version) expect(() => assertVersion(expected, other)).toThrow(expect.objectContaining({ status: 412 }));
+        if (other !== version)
+          expect(() => assertVersion(expected, other)).toThrow(expect.objectContaining({ status: 412 }));
       }),
     );
   });

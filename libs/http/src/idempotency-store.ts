@@ -62,7 +62,14 @@ export class IdempotencyStore {
       `INSERT INTO ${this.table} (scope, key, fingerprint, status, headers, body) VALUES ($1, $2, $3, $4, $5, $6)
        ON CONFLICT (scope, key) DO UPDATE SET fingerprint = excluded.fingerprint, status = excluded.status,
          headers = excluded.headers, body = excluded.body, created_at = now()`,
-      [scope, key, fingerprint, answer.status, JSON.stringify({ etag: answer.etag, sent: answer.headers }), answer.head],
+      [
+        scope,
+        key,
+        fingerprint,
+        answer.status,
+        JSON.stringify({ etag: answer.etag, sent: answer.headers }),
+        answer.head,
+      ],
     );
   }
 }

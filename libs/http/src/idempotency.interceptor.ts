@@ -33,7 +33,13 @@ export class IdempotencyInterceptor implements NestInterceptor {
     return from(this.once(exchange, key, request.body, http.getResponse<FastifyReply>(), next));
   }
 
-  private async once(exchange: Exchange, key: string, body: unknown, reply: FastifyReply, next: CallHandler): Promise<unknown> {
+  private async once(
+    exchange: Exchange,
+    key: string,
+    body: unknown,
+    reply: FastifyReply,
+    next: CallHandler,
+  ): Promise<unknown> {
     const { route, actor } = exchange;
     if (!route || actor.kind !== 'user') throw errors.unauthenticated();
     const scope = `${actor.id}:${route.operation}`;

@@ -1,9 +1,21 @@
-export { buildOpenApi } from './openapi/build-openapi.js';
 export { AnswerInterceptor } from './answer.interceptor.js';
 export { commonHeaders, errorBody, writeAnswer, writeError } from './answer.js';
 export { parseJson, registerBodyParsers } from './body-parsers.js';
-export { Endpoint, type EndpointMetadata, type EndpointOptions, endpointOf, successStatus } from './endpoint.decorator.js';
-export { assertRepresentation, assertVersion, type ExpectedVersion, entityTag, matchesNone, parseIfMatch } from './entity-tag.js';
+export {
+  Endpoint,
+  type EndpointMetadata,
+  type EndpointOptions,
+  endpointOf,
+  successStatus,
+} from './endpoint.decorator.js';
+export {
+  assertRepresentation,
+  assertVersion,
+  type ExpectedVersion,
+  entityTag,
+  matchesNone,
+  parseIfMatch,
+} from './entity-tag.js';
 export { NexusExceptionFilter } from './exception.filter.js';
 export { Exchange, type ExchangeDefaults, exchangeOf, type RouteParams } from './exchange.js';
 export { IdempotencyInterceptor } from './idempotency.interceptor.js';
@@ -11,6 +23,7 @@ export { assertKey, IdempotencyStore, type KeptAnswer } from './idempotency-stor
 export { keyShape } from './key-shape.js';
 export { NexusFastifyAdapter, sendEncoded } from './nexus-fastify-adapter.js';
 export { formToBody, normaliseKeys } from './normalise.js';
+export { buildOpenApi } from './openapi/build-openapi.js';
 export { Caller, Ctx, IfMatch } from './param.decorator.js';
 export { type ReflectedRoute, reflectRoutes } from './reflect-routes.js';
 export { cursorQuery, idParam, timestamp } from './schemas.js';

@@ -24,7 +24,10 @@ function shape(held: JsonSchema, definitions: Definitions, depth: number): KeySh
   if (alternatives?.length === 1) return inner(alternatives[0] as JsonSchema);
   const type = Array.isArray(schema.type) ? schema.type.find((name) => name !== 'null') : schema.type;
   if (type === 'object' && schema.properties && Object.keys(schema.properties).length > 0) {
-    return { kind: 'object', keys: Object.fromEntries(Object.entries(schema.properties).map(([key, value]) => [key, inner(value)])) };
+    return {
+      kind: 'object',
+      keys: Object.fromEntries(Object.entries(schema.properties).map(([key, value]) => [key, inner(value)])),
+    };
   }
   if (type === 'array' && schema.items) return { kind: 'array', of: inner(schema.items) };
   if (type === 'integer' || type === 'number') return { kind: 'number' };

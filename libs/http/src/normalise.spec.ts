@@ -15,7 +15,10 @@ const shape = keyShape(schema);
 
 describe('normalisation', () => {
   test('gives declared keys their canonical form, at every declared depth', () => {
-    expect(normaliseKeys({ displayName: 'a', members: [{ userId: 'u' }] }, shape)).toEqual({ display_name: 'a', members: [{ user_id: 'u' }] });
+    expect(normaliseKeys({ displayName: 'a', members: [{ userId: 'u' }] }, shape)).toEqual({
+      display_name: 'a',
+      members: [{ user_id: 'u' }],
+    });
   });
 
   test('never looks into free-form data', () => {
@@ -46,6 +49,9 @@ describe('normalisation', () => {
       is_open: true,
       tags: ['one'],
     });
-    expect(formToBody({ page_count: 'many', tags: ['a', 'b'] }, shape)).toEqual({ page_count: 'many', tags: ['a', 'b'] });
+    expect(formToBody({ page_count: 'many', tags: ['a', 'b'] }, shape)).toEqual({
+      page_count: 'many',
+      tags: ['a', 'b'],
+    });
   });
 });

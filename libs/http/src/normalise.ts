@@ -45,7 +45,10 @@ function coerce(text: string, shape: KeyShape): unknown {
  *
  * @param form parsed form; a repeated name holds an array
  */
-export function formToBody(form: Readonly<Record<string, string | string[]>>, shape: KeyShape | undefined): Record<string, unknown> {
+export function formToBody(
+  form: Readonly<Record<string, string | string[]>>,
+  shape: KeyShape | undefined,
+): Record<string, unknown> {
   const body: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(form)) body[key] = value;
   const normal = normaliseKeys(body, shape) as Record<string, unknown>;

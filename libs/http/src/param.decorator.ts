@@ -9,7 +9,9 @@ function raw(context: ExecutionContext) {
 }
 
 /** The {@link CallContext} of the request. */
-export const Ctx = createParamDecorator((_: unknown, context: ExecutionContext): CallContext => exchangeOf(raw(context)).callContext());
+export const Ctx = createParamDecorator(
+  (_: unknown, context: ExecutionContext): CallContext => exchangeOf(raw(context)).callContext(),
+);
 
 /** The signed-in caller; on a route that is not public there always is one. */
 export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): UserActor => {

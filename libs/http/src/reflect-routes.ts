@@ -45,7 +45,12 @@ function priorityOf(method: RoutePolicy['method'], stream: boolean): RoutePolicy
   return method === 'GET' ? 'user_read' : 'user_write';
 }
 
-function policy(service: ServiceName, controller: Type, handler: object, route: Omit<ReflectedRoute, 'policy'>): RoutePolicy {
+function policy(
+  service: ServiceName,
+  controller: Type,
+  handler: object,
+  route: Omit<ReflectedRoute, 'policy'>,
+): RoutePolicy {
   const { endpoint, schemas } = route;
   const access = accessOf(controller, handler);
   const consumes = endpoint.consumes ?? (schemas.body ? 'json' : 'none');
@@ -84,7 +89,8 @@ export function reflectRoutes(service: ServiceName, controllers: readonly Type[]
       if (typeof handler !== 'function') continue;
       const endpoint = endpointOf(handler);
       if (!endpoint) {
-        if (Reflect.hasMetadata(PATH_METADATA, handler)) throw new Error(`${controller.name}.${name} is a route without @Endpoint`);
+        if (Reflect.hasMetadata(PATH_METADATA, handler))
+          throw new Error(`${controller.name}.${name} is a route without @Endpoint`);
         continue;
       }
       const route = { endpoint, schemas: schemasOf(controller, name) };
@@ -93,4 +99,3 @@ export function reflectRoutes(service: ServiceName, controllers: readonly Type[]
   }
   return routes;
 }
-

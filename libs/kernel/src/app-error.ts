@@ -77,7 +77,8 @@ export function defineErrors<const T extends Record<string, ErrorDefinition>>(
   const factories: Record<string, ErrorFactory> = {};
   for (const [code, definition] of Object.entries(definitions)) {
     const known = catalogue.get(code);
-    if (known && known.owner !== owner) throw new Error(`Error code ${code} is declared by ${known.owner} and ${owner}`);
+    if (known && known.owner !== owner)
+      throw new Error(`Error code ${code} is declared by ${known.owner} and ${owner}`);
     catalogue.set(code, { code, owner, ...definition });
     factories[code] = (options) => new AppError(code, definition, options);
   }

@@ -15,7 +15,10 @@ export const errors = defineErrors('platform', {
   unknown_field: { status: 400, message: 'This field is not known here.' },
   invalid_cursor: { status: 400, message: 'The cursor is not valid for this list.' },
   invalid_id: { status: 400, message: 'The id must be a lower-case UUID.' },
-  idempotency_key_not_allowed: { status: 400, message: 'This route takes or returns secrets and takes no Idempotency-Key.' },
+  idempotency_key_not_allowed: {
+    status: 400,
+    message: 'This route takes or returns secrets and takes no Idempotency-Key.',
+  },
   invalid_idempotency_key: { status: 400, message: 'Idempotency-Key must be 1 to 255 printable ASCII characters.' },
   unauthenticated: { status: 401, message: 'Valid credentials are needed.' },
   token_expired: { status: 401, message: 'The access token has expired.' },

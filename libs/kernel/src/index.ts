@@ -1,4 +1,13 @@
-export { type Actor, ANONYMOUS, type AnonymousActor, ROLES, type Role, type ServiceActor, serviceActor, type UserActor } from './actor.js';
+export {
+  type Actor,
+  ANONYMOUS,
+  type AnonymousActor,
+  ROLES,
+  type Role,
+  type ServiceActor,
+  serviceActor,
+  type UserActor,
+} from './actor.js';
 export {
   AppError,
   type CatalogueEntry,

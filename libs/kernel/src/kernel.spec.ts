@@ -1,6 +1,17 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { AppError, decodeCursor, defineErrors, encodeCursor, errorCatalogue, errors, isUuid, isUuidV4, uuidv4, uuidv7 } from './index.js';
+import {
+  AppError,
+  decodeCursor,
+  defineErrors,
+  encodeCursor,
+  errorCatalogue,
+  errors,
+  isUuid,
+  isUuidV4,
+  uuidv4,
+  uuidv7,
+} from './index.js';
 
 describe('ids', () => {
   test('version 7 is ordered, unique and carries the time', () => {
@@ -8,7 +19,9 @@ describe('ids', () => {
     const ids = Array.from({ length: 20_000 }, () => uuidv7());
     expect(new Set(ids).size).toBe(ids.length);
     expect([...ids].sort()).toEqual(ids);
-    expect(ids.every((id) => /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(id))).toBe(true);
+    expect(ids.every((id) => /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(id))).toBe(
+      true,
+    );
     const first = Number.parseInt((ids[0] as string).replaceAll('-', '').slice(0, 12), 16);
     expect(Math.abs(first - now)).toBeLessThan(1000);
   });
@@ -43,14 +56,20 @@ describe('cursors', () => {
       }),
     );
     const foreign = encodeCursor('created_at', { key: '1', id: '2' });
-    expect(() => decodeCursor('name', foreign)).toThrow(expect.objectContaining({ code: 'invalid_cursor', status: 400 }));
+    expect(() => decodeCursor('name', foreign)).toThrow(
+      expect.objectContaining({ code: 'invalid_cursor', status: 400 }),
+    );
   });
 });
 
 describe('errors', () => {
   test('carry their code and detail', () => {
     const error = errors.stale_version({ field: 'version' });
-    expect(error).toMatchObject({ status: 412, code: 'stale_version', details: [{ code: 'stale_version', field: 'version' }] });
+    expect(error).toMatchObject({
+      status: 412,
+      code: 'stale_version',
+      details: [{ code: 'stale_version', field: 'version' }],
+    });
   });
 
   test('one code has one owner', () => {

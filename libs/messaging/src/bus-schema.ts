@@ -27,7 +27,9 @@ export function busMigration(jobs: readonly JobDefinition[]): MigrationStep {
     await boss.start();
     try {
       const queues = [
-        ...ALL_EVENTS.flatMap((event) => event.subscribers.map((name) => ({ name: queueName(event, name), retries: 30 }))),
+        ...ALL_EVENTS.flatMap((event) =>
+          event.subscribers.map((name) => ({ name: queueName(event, name), retries: 30 })),
+        ),
         ...jobs.map((job) => ({ name: job.name, retries: job.retries })),
       ];
       for (const { name, retries } of queues) {

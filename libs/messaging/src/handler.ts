@@ -1,4 +1,4 @@
-import type { EventDefinition, EventEnvelope, EventData } from '@nexus/contracts';
+import type { EventData, EventDefinition, EventEnvelope } from '@nexus/contracts';
 import type { Transaction } from '@nexus/database';
 import type { JobData, JobDefinition } from './job.js';
 

@@ -7,7 +7,13 @@ import { z } from 'zod';
 import { BUS_SCHEMA, busMigration, defineJob, type EventHandler, type JobHandler, Messaging } from './index.js';
 
 const job = defineJob('notification', 'spec-job', z.object({ n: z.int() }), { retries: 3 });
-const data = { project_id: uuidv7(), project_name: 'Apollo', user_id: uuidv7(), role: 'viewer' as const, added_by: uuidv7() };
+const data = {
+  project_id: uuidv7(),
+  project_name: 'Apollo',
+  user_id: uuidv7(),
+  role: 'viewer' as const,
+  added_by: uuidv7(),
+};
 
 let database: TestDatabase;
 let root: DatabaseRoot;
@@ -53,9 +59,11 @@ const recorder = new Recorder();
 const aggregate = { type: 'project', id: data.project_id, version: 1 };
 
 async function queued(): Promise<number> {
-  const [row] = await root.get(BUS_SCHEMA).query<{ n: string }>("SELECT count(*) AS n FROM bus.job WHERE name = $1 AND state < 'completed'", [
-    queueName(projectMemberAdded, 'notification'),
-  ]);
+  const [row] = await root
+    .get(BUS_SCHEMA)
+    .query<{ n: string }>("SELECT count(*) AS n FROM bus.job WHERE name = $1 AND state < 'completed'", [
+      queueName(projectMemberAdded, 'notification'),
+    ]);
   return Number(row?.n);
 }
 
@@ -68,13 +76,17 @@ describe('messaging', () => {
     });
     await expect(lost).rejects.toThrow('rolled back');
     expect(await queued()).toBe(0);
-    await notification.transaction((tx) => messaging.publish(tx, testContext(), projectMemberAdded, { aggregate, data }));
+    await notification.transaction((tx) =>
+      messaging.publish(tx, testContext(), projectMemberAdded, { aggregate, data }),
+    );
     expect(await queued()).toBe(1);
   });
 
   test('a payload that breaks the contract is refused before anything is written', async () => {
     const wrong = { ...data, role: 'king' } as never;
-    const work = root.get('notification').transaction((tx) => messaging.publish(tx, testContext(), projectMemberAdded, { aggregate, data: wrong }));
+    const work = root
+      .get('notification')
+      .transaction((tx) => messaging.publish(tx, testContext(), projectMemberAdded, { aggregate, data: wrong }));
     await expect(work).rejects.toThrow();
   });
 
@@ -82,21 +94,27 @@ describe('messaging', () => {
     await messaging.subscribe('notification', projectMemberAdded, recorder, root.get('notification'));
     await eventually(() => recorder.heard.length === 1);
     recorder.failures = 1;
-    await root.get('notification').transaction((tx) => messaging.publish(tx, testContext(), projectMemberAdded, { aggregate, data }));
+    await root
+      .get('notification')
+      .transaction((tx) => messaging.publish(tx, testContext(), projectMemberAdded, { aggregate, data }));
     await eventually(() => recorder.heard.length === 2);
     expect(faults.some((fault) => fault.includes('tried again'))).toBe(true);
     expect(new Set(recorder.heard).size).toBe(2);
   });
 
   test('a second delivery of the same event has no second effect', async () => {
-    const [first] = await root.get(BUS_SCHEMA).query<{ data: object }>('SELECT data FROM bus.job WHERE name = $1 LIMIT 1', [
-      queueName(projectMemberAdded, 'notification'),
-    ]);
+    const [first] = await root
+      .get(BUS_SCHEMA)
+      .query<{ data: object }>('SELECT data FROM bus.job WHERE name = $1 LIMIT 1', [
+        queueName(projectMemberAdded, 'notification'),
+      ]);
     const before = recorder.heard.length;
-    await root.get(BUS_SCHEMA).query('INSERT INTO bus.job (name, data) VALUES ($1, $2)', [
-      queueName(projectMemberAdded, 'notification'),
-      JSON.stringify(first?.data),
-    ]);
+    await root
+      .get(BUS_SCHEMA)
+      .query('INSERT INTO bus.job (name, data) VALUES ($1, $2)', [
+        queueName(projectMemberAdded, 'notification'),
+        JSON.stringify(first?.data),
+      ]);
     await eventually(async () => (await queued()) === 0);
     expect(recorder.heard.length).toBe(before);
   });

@@ -1,4 +1,12 @@
-import { type EventData, type EventDefinition, type EventEnvelope, eventEnvelope, newEventId, queueName, type ServiceName } from '@nexus/contracts';
+import {
+  type EventData,
+  type EventDefinition,
+  type EventEnvelope,
+  eventEnvelope,
+  newEventId,
+  queueName,
+  type ServiceName,
+} from '@nexus/contracts';
 import type { Database, Transaction } from '@nexus/database';
 import type { CallContext } from '@nexus/kernel';
 import { type Db, PgBoss } from 'pg-boss';
@@ -60,7 +68,12 @@ export class Messaging {
   }
 
   /** Writes the event to the queue of each subscriber, in the transaction of the change. */
-  async publish<E extends EventDefinition>(tx: Transaction, ctx: CallContext, event: E, what: Publication<E>): Promise<void> {
+  async publish<E extends EventDefinition>(
+    tx: Transaction,
+    ctx: CallContext,
+    event: E,
+    what: Publication<E>,
+  ): Promise<void> {
     if (event.subscribers.length === 0) return;
     const envelope: EventEnvelope = {
       id: newEventId(),
@@ -99,7 +112,12 @@ export class Messaging {
   }
 
   /** Starts handling an event for a service: once per event id, in one transaction with the handler's effect. */
-  async subscribe(service: ServiceName, event: EventDefinition, handler: EventHandler, database: Database): Promise<void> {
+  async subscribe(
+    service: ServiceName,
+    event: EventDefinition,
+    handler: EventHandler,
+    database: Database,
+  ): Promise<void> {
     const queue = queueName(event, service);
     await this.work(queue, 1, async (payload) => {
       const envelope = eventEnvelope.parse(payload);

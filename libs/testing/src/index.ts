@@ -1,4 +1,6 @@
 export { MemoryUserDirectory } from './memory-user-directory.js';
+export { type ReceivedMail, type SmtpScript, SmtpServer } from './smtp-server.js';
+export { runSource, type SourceProcess } from './source-process.js';
 export {
   type CallOptions,
   type PortDouble,
@@ -11,6 +13,4 @@ export { testContext, testServiceContext, testUser } from './test-context.js';
 export { createTestDatabase, type TestDatabase } from './test-database.js';
 export { openTestPlatform, type TestPlatform } from './test-platform.js';
 export { openTestService, type TestService, type TestServiceOptions } from './test-service.js';
-export { type ReceivedMail, type SmtpScript, SmtpServer } from './smtp-server.js';
-export { runSource, type SourceProcess } from './source-process.js';
 export { TEST_ISSUER, type TokenFacts, TokenMint } from './token-mint.js';

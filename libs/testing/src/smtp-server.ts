@@ -63,7 +63,8 @@ export class SmtpServer {
     let to: string[] = [];
     const answer = (command: string, line: string): string => {
       this.commands.push(command);
-      const usual = command === 'EHLO' ? '250-test.example\r\n250 AUTH PLAIN LOGIN' : (USUAL[command] ?? '250 2.1.0 fine');
+      const usual =
+        command === 'EHLO' ? '250-test.example\r\n250 AUTH PLAIN LOGIN' : (USUAL[command] ?? '250 2.1.0 fine');
       const reply = this.script(command, line) ?? usual;
       if (reply === 'hang up') socket.destroy();
       else if (reply !== 'silence') socket.write(`${reply}\r\n`);

@@ -16,7 +16,14 @@ const HOOKS = new URL('./typescript-hooks.mjs', import.meta.url);
  * @param source text of an ES module
  */
 export function runSource(source: string): SourceProcess {
-  const flags = ['--disable-warning=ExperimentalWarning', '--import', HOOKS.href, '--input-type=module', '--eval', source];
+  const flags = [
+    '--disable-warning=ExperimentalWarning',
+    '--import',
+    HOOKS.href,
+    '--input-type=module',
+    '--eval',
+    source,
+  ];
   // Jest's own flags are not the child's.
   const child: ChildProcessWithoutNullStreams = spawn(process.execPath, flags, {
     cwd: fileURLToPath(new URL('../../../', HOOKS)),
@@ -46,7 +53,10 @@ export function runSource(source: string): SourceProcess {
     line: (start) =>
       new Promise((resolve, reject) => {
         const check = () => {
-          const found = output.split('\n').slice(0, -1).find((line) => line.startsWith(start));
+          const found = output
+            .split('\n')
+            .slice(0, -1)
+            .find((line) => line.startsWith(start));
           if (found === undefined && child.exitCode === null && child.signalCode === null) return;
           waiting.delete(check);
           if (found !== undefined) resolve(found);

@@ -1,5 +1,4 @@
 import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { Injectable } from '@nestjs/common';
 import { commonHeaders, type Exchange, writeAnswer } from '@nexus/http';
 import { type CallContext, errors } from '@nexus/kernel';
@@ -7,6 +6,7 @@ import { fileErrors } from '../file.errors.js';
 import type { FileRow } from '../files/files.repository.js';
 import { FilesService } from '../files/files.service.js';
 import { ObjectStore } from '../storage/object-store.port.js';
+import { writeSpending } from '../storage/spent-chunks.js';
 import { type ByteRange, parseRange } from './byte-range.js';
 import { type ByteRangesBody, contentHeaders, layOutRanges, validatorHeaders, validatorsOf } from './content-answer.js';
 import { evaluatePreconditions, rangeApplies } from './preconditions.js';
@@ -70,7 +70,7 @@ export class ContentService {
       return;
     }
     try {
-      await pipeline(body, exchange.response);
+      await writeSpending(body as AsyncIterable<Buffer>, exchange.response);
     } catch (error) {
       if (!isGone(error, exchange)) throw error;
     }

@@ -54,7 +54,8 @@ export abstract class ObjectStore {
   abstract begin(key: string): Promise<ObjectSink>;
 
   /**
-   * Opens an object. Whoever destroys the stream, or reads it to the end, gives every resource back.
+   * Opens an object. Whoever destroys the stream, or reads it to the end, gives every resource back. The chunks belong
+   * to the reader alone, their memory included.
    * @throws ObjectMissingError
    */
   abstract open(key: string, range?: ObjectRange): Promise<Readable>;

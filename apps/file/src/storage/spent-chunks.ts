@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 
@@ -6,41 +5,50 @@ import { finished } from 'node:stream/promises';
 const WORTHWHILE_BYTES = 16 * 1024;
 
 /**
- * Gives the memory of a chunk back at once. The collector knows a buffer only by its small head and lets tens of
+ * Gives the memory of a chunk back at once. The collector knows a buffer only by its small head, and lets tens of
  * megabytes of spent ones pile up before it runs.
- *
- * @param slack so many bytes of its memory may lie behind the chunk without belonging to anybody
  */
 function release({ buffer, byteOffset, byteLength }: Buffer, slack: number): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength >= WORTHWHILE_BYTES) {
-    if (byteOffset === 0 && buffer.byteLength - byteLength <= slack) buffer.transfer(0);
-  }
+  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength < WORTHWHILE_BYTES) return;
+  if (byteOffset === 0 && buffer.byteLength - byteLength <= slack) buffer.transfer(0);
+}
+
+/** Until the stream takes more, or nothing at all any more. */
+function drained(sink: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      sink.off('drain', done);
+      sink.off('close', done);
+      resolve();
+    };
+    sink.on('drain', done);
+    sink.on('close', done);
+  });
 }
 
 /**
- * Writes chunks that nobody else looks at any more, and releases each once it is written: a stream of any length in a
- * few hundred kilobytes.
+ * Writes chunks that nobody else looks at any more, releases each once it is written, and ends the sink: content of
+ * any length moves in a few hundred kilobytes.
  *
- * @param source its chunks are this function's from here on
- * @param slack see {@link release}
- * @param end whether the sink ends with the source; then it has finished when this returns
+ * @param source its chunks belong to this function from here on
+ * @param slack so many bytes may lie behind a chunk in its memory and be nobody's; memory with more in it is left alone
+ * @throws Error of the sink; `ERR_STREAM_PREMATURE_CLOSE` when it was closed from outside
  */
-export async function writeSpending(source: AsyncIterable<Buffer>, sink: Writable, slack = 0, end = true): Promise<void> {
-  let fault: unknown;
-  // Whoever destroys the sink is told by the write that fails.
-  const noteFault = (error: unknown) => {
-    fault = error;
-  };
-  sink.on('error', noteFault);
-  const written = (chunk: Buffer) => (error?: Error | null) => {
-    if (error) fault ??= error;
-    else release(chunk, slack);
-  };
+export async function writeSpending(source: AsyncIterable<Buffer>, sink: Writable, slack = 0): Promise<void> {
+  let fault: Error | undefined;
+  sink.on('error', (error: Error) => {
+    fault ??= error;
+  });
   for await (const chunk of source) {
-    if (fault === undefined && !sink.write(chunk, written(chunk)) && !sink.destroyed) await once(sink, 'drain');
-    if (fault !== undefined) throw fault;
+    const more = sink.write(chunk, (error) => {
+      if (error) fault ??= error;
+      else release(chunk, slack);
+    });
+    if (!more && !sink.destroyed) await drained(sink);
+    if (fault) throw fault;
+    if (sink.destroyed) break;
   }
-  if (!end) return;
-  sink.end();
+  // Tells of a sink that was destroyed, too.
+  if (!sink.destroyed) sink.end();
   await finished(sink);
 }

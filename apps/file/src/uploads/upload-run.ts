@@ -10,6 +10,7 @@ import type { FileAccess } from '../files/file-access.service.js';
 import { nameOfUpload } from '../files/file-name.js';
 import type { ObjectRemoval } from '../storage/object-removal.service.js';
 import { type ObjectSink, type ObjectStore, StorageFullError } from '../storage/object-store.port.js';
+import { writeSpending } from '../storage/spent-chunks.js';
 import type { UsageService } from '../usage/usage.service.js';
 import { ContentMeter } from './content-meter.js';
 import { keptContentType } from './media-type.js';
@@ -119,10 +120,12 @@ export class UploadRun {
       { bytes: left, error: fileErrors.quota_exceeded },
     ]);
     this.file.meter = meter;
-    const { signal } = this.lost;
-    await pipeline(part.content, (source: AsyncIterable<Buffer>) => meter.through(source), this.sink.stream, {
-      signal,
-    });
+    const { stream } = this.sink;
+    await pipeline(
+      part.content,
+      (source: AsyncIterable<Buffer>) => writeSpending(meter.through(source), stream, this.head.boundary.length),
+      { signal: this.lost.signal },
+    );
     return 'more';
   }
 

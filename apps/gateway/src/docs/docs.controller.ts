@@ -33,7 +33,12 @@ export class DocsController {
     send(request, reply, this.assets.page);
   }
 
-  @Endpoint('GET', 'docs/assets/:name', { operation: 'getDocsAsset', summary: 'A file of the reference', produces: 'html', hidden: true })
+  @Endpoint('GET', 'docs/assets/:name', {
+    operation: 'getDocsAsset',
+    summary: 'A file of the reference',
+    produces: 'html',
+    hidden: true,
+  })
   async asset(
     @Param({ schema: assetName }) { name }: z.output<typeof assetName>,
     @Req() request: FastifyRequest,

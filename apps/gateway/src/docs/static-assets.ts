@@ -60,7 +60,8 @@ export class StaticAssets {
   /** Undefined for a name that is not served. */
   find(name: string): Promise<Asset> | undefined {
     let found = this.loaded.get(name);
-    if (!found && name === 'start.js') found = Promise.resolve(asset(Buffer.from(START), 'text/javascript; charset=utf-8'));
+    if (!found && name === 'start.js')
+      found = Promise.resolve(asset(Buffer.from(START), 'text/javascript; charset=utf-8'));
     const contentType = TYPES[name];
     if (!found && contentType) {
       const folder = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));

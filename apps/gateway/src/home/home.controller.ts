@@ -4,7 +4,9 @@ import { Public } from '@nexus/auth-guards';
 import { Endpoint } from '@nexus/http';
 import { discovery } from './home.schemas.js';
 
-const { version } = JSON.parse(readFileSync(new URL('../../../../../package.json', import.meta.url), 'utf8')) as { version: string };
+const { version } = JSON.parse(readFileSync(new URL('../../../../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
 
 /** Where a client that knows nothing but the address finds the rest. */
 @Public()

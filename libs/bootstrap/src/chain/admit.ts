@@ -17,8 +17,10 @@ function assertHost(request: IncomingMessage): void {
     if (name.length === 4 && name.toLowerCase() === 'host') hosts++;
   }
   const host = request.headers.host;
-  if (hosts > 1 || (hosts === 0 && request.httpVersionMinor !== 0)) throw errors.bad_request({ message: 'Exactly one Host is needed.' });
-  if (hosts === 1 && (host === undefined || !HOST.test(host))) throw errors.bad_request({ message: 'The Host is not valid.' });
+  if (hosts > 1 || (hosts === 0 && request.httpVersionMinor !== 0))
+    throw errors.bad_request({ message: 'Exactly one Host is needed.' });
+  if (hosts === 1 && (host === undefined || !HOST.test(host)))
+    throw errors.bad_request({ message: 'The Host is not valid.' });
 }
 
 /** Absolute-form (RFC 9112 §3.2.2) is served like origin-form; its authority counts, not the Host field. */
@@ -36,7 +38,8 @@ function assertTarget(request: IncomingMessage): void {
   if (url.length > MAX_URL_BYTES) throw errors.uri_too_long();
   url = toOriginForm(request, url);
   if (url === '*' && request.method === 'OPTIONS') return;
-  if (!url.startsWith('/') || !TARGET.test(url) || url.includes('#')) throw errors.bad_request({ message: 'The address is not valid.' });
+  if (!url.startsWith('/') || !TARGET.test(url) || url.includes('#'))
+    throw errors.bad_request({ message: 'The address is not valid.' });
   if (!url.includes('%')) return;
   try {
     if (decodeURIComponent(url).includes('\0')) throw errors.bad_request({ message: 'The address is not valid.' });

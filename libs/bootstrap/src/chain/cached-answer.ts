@@ -48,7 +48,10 @@ export function answerFromCache(cache: ResponseCache): Step {
     const { request, response, actor } = exchange;
     const key = cacheKey({ audience: policy.audience, actor, method: request.method ?? '', url: request.url ?? '' });
     const actorId = actor.kind === 'user' ? actor.id : undefined;
-    const tags = expandTags(policy, actorId === undefined ? { params: exchange.params } : { params: exchange.params, actorId });
+    const tags = expandTags(
+      policy,
+      actorId === undefined ? { params: exchange.params } : { params: exchange.params, actorId },
+    );
     if (key === undefined || tags === undefined) return forward(exchange, 'bypass');
     const ttl = (answer: CachedAnswer) => Math.max(0, (answer.expiresAt - exchange.startedAt) / 1000);
     const fill = (made: ReturnType<ResponseCache['beginFill']>) => {

@@ -15,7 +15,12 @@ export type CrashReport = (exchange: Exchange, error: unknown) => void;
  *
  * @param last takes the request when every step let it pass
  */
-export function runChain(steps: readonly Step[], exchange: Exchange, last: (exchange: Exchange) => void, crashed: CrashReport): void {
+export function runChain(
+  steps: readonly Step[],
+  exchange: Exchange,
+  last: (exchange: Exchange) => void,
+  crashed: CrashReport,
+): void {
   advance(0);
 
   function advance(from: number): void {

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { errorBody, Exchange, type ExchangeDefaults, writeError } from '@nexus/http';
+import { Exchange, type ExchangeDefaults, errorBody, writeError } from '@nexus/http';
 import { type AppError, errors, isUuidV4, uuidv4 } from '@nexus/kernel';
 import { startTrace } from '@nexus/observability';
 import { type CrashReport, runChain, type Step } from './chain.js';
@@ -72,7 +72,10 @@ function answerParserFault(fault: NodeJS.ErrnoException, socket: Socket, default
  *
  * @param serve takes what the chain lets pass
  */
-export function createFront(options: FrontOptions, serve: (request: IncomingMessage, response: ServerResponse) => void): Server {
+export function createFront(
+  options: FrontOptions,
+  serve: (request: IncomingMessage, response: ServerResponse) => void,
+): Server {
   const { steps, defaults, inFlight, crashed } = options;
 
   function open(request: IncomingMessage, response: ServerResponse): Exchange {
@@ -111,7 +114,9 @@ export function createFront(options: FrontOptions, serve: (request: IncomingMess
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     writeError(open(request, response), errors.expectation_failed());
   });
-  server.on('clientError', (fault: NodeJS.ErrnoException, socket: Socket) => answerParserFault(fault, socket, defaults));
+  server.on('clientError', (fault: NodeJS.ErrnoException, socket: Socket) =>
+    answerParserFault(fault, socket, defaults),
+  );
   server.on('connect', (_request: IncomingMessage, socket: Socket) =>
     answerParserFault(Object.assign(new Error(), { code: 'CONNECT' }), socket, defaults),
   );

@@ -37,7 +37,8 @@ function assertForm(exchange: Exchange, route: RoutePolicy): void {
   }
   if (route.produces === 'json' && !acceptsJson(headers.accept)) throw errors.not_acceptable();
   const length = headers['content-length'];
-  if (route.limits.bodyBytes > 0 && length !== undefined && Number(length) > route.limits.bodyBytes) throw errors.payload_too_large();
+  if (route.limits.bodyBytes > 0 && length !== undefined && Number(length) > route.limits.bodyBytes)
+    throw errors.payload_too_large();
   assertIdempotencyKey(route, headers['idempotency-key']);
 }
 

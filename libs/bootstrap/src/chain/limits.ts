@@ -32,7 +32,11 @@ function announce(exchange: Exchange, decision: RateDecision): void {
   );
 }
 
-function ask(limiter: RateLimiter, limit: AppliedLimit, then: (decision: RateDecision) => Verdict): Verdict | Promise<Verdict> {
+function ask(
+  limiter: RateLimiter,
+  limit: AppliedLimit,
+  then: (decision: RateDecision) => Verdict,
+): Verdict | Promise<Verdict> {
   const decision = limiter.consume(limit.key, limit.limit, limit.windowMs);
   return decision instanceof Promise ? decision.then(then) : then(decision);
 }

@@ -8,7 +8,11 @@ const MAX_PARAM_LENGTH = 512;
 
 /** Finds the policy of a request: the same radix tree that Fastify routes with. */
 export class RouteTable {
-  private readonly router = createRouter({ maxParamLength: MAX_PARAM_LENGTH, caseSensitive: true, ignoreTrailingSlash: false });
+  private readonly router = createRouter({
+    maxParamLength: MAX_PARAM_LENGTH,
+    caseSensitive: true,
+    ignoreTrailingSlash: false,
+  });
 
   constructor(readonly routes: readonly RoutePolicy[]) {
     for (const route of routes) {

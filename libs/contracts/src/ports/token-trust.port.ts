@@ -30,23 +30,29 @@ export type Revocation = z.output<typeof revocation>;
 
 /** What a verifier of access tokens needs to know; provided by the auth service. */
 export abstract class TokenTrust {
-  static readonly port = definePort('token-trust', {
-    keys: { input: z.object({}), output: z.object({ keys: z.array(publicJwk) }), idempotent: true, serviceActor: true },
-    revocations: {
-      input: z.object({ after: z.number().int() }),
-      output: z.object({ entries: z.array(revocation), head: z.number().int() }),
-      idempotent: true,
-      serviceActor: true,
+  static readonly port = definePort(
+    'token-trust',
+    {
+      keys: {
+        input: z.object({}),
+        output: z.object({ keys: z.array(publicJwk) }),
+        idempotent: true,
+        serviceActor: true,
+      },
+      revocations: {
+        input: z.object({ after: z.number().int() }),
+        output: z.object({ entries: z.array(revocation), head: z.number().int() }),
+        idempotent: true,
+        serviceActor: true,
+      },
     },
-  }, ['subscribe']);
+    ['subscribe'],
+  );
 
   /** Every key that may have signed a token which is still valid. */
   abstract keys(ctx: CallContext, input: Record<string, never>): Promise<{ keys: PublicJwk[] }>;
   /** Revocations after a sequence number that can still matter, oldest first, and the newest number. */
-  abstract revocations(
-    ctx: CallContext,
-    input: { after: number },
-  ): Promise<{ entries: Revocation[]; head: number }>;
+  abstract revocations(ctx: CallContext, input: { after: number }): Promise<{ entries: Revocation[]; head: number }>;
   /**
    * Calls the listener for each revocation from now on, in order.
    * @returns stops it

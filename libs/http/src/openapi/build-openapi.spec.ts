@@ -13,7 +13,14 @@ class ThingsController {
   list(@Query({ schema: cursorQuery(['name'], 'name').extend({ q: z.string().optional() }) }) query: unknown) {
     return query;
   }
-  @Endpoint('POST', '', { operation: 'createThing', summary: 'New', status: 201, response: thing, location: () => '/x', errors: ['conflict'] })
+  @Endpoint('POST', '', {
+    operation: 'createThing',
+    summary: 'New',
+    status: 201,
+    response: thing,
+    location: () => '/x',
+    errors: ['conflict'],
+  })
   create(@Body({ schema: create }) body: unknown) {
     return body;
   }
@@ -38,16 +45,23 @@ describe('reflection', () => {
       'DELETE /api/v1/things/{id} none',
     ]);
     expect(routes[2]?.policy).toMatchObject({ idParams: ['id'], access: { public: true } });
-    expect(routes[1]?.policy.body).toEqual({ kind: 'object', keys: { name: { kind: 'string' }, note: { kind: 'string' } } });
+    expect(routes[1]?.policy.body).toEqual({
+      kind: 'object',
+      keys: { name: { kind: 'string' }, note: { kind: 'string' } },
+    });
   });
 });
 
 describe('the OpenAPI document', () => {
   test('refers to named schemas, and knows what a client may leave out', () => {
     const post = document.paths?.['/api/v1/things']?.post as Any;
-    expect(post.requestBody?.content?.['application/json']?.schema).toEqual({ $ref: '#/components/schemas/SpecCreate' });
+    expect(post.requestBody?.content?.['application/json']?.schema).toEqual({
+      $ref: '#/components/schemas/SpecCreate',
+    });
     expect(document.components?.schemas?.SpecCreate?.required).toEqual(['name']);
-    expect(post.responses?.['201']?.content?.['application/json']?.schema?.properties?.data).toEqual({ $ref: '#/components/schemas/SpecThing' });
+    expect(post.responses?.['201']?.content?.['application/json']?.schema?.properties?.data).toEqual({
+      $ref: '#/components/schemas/SpecThing',
+    });
   });
 
   test('describes every error with its code and an example', () => {
@@ -62,7 +76,12 @@ describe('the OpenAPI document', () => {
   test('lists have a page; parameters have their place', () => {
     const get = document.paths?.['/api/v1/things']?.get as Any;
     expect(get.responses?.['200']?.content?.['application/json']?.schema?.required).toContain('page');
-    expect((get.parameters as unknown as { name: string }[]).map(({ name }) => name)).toEqual(['limit', 'cursor', 'sort', 'q']);
+    expect((get.parameters as unknown as { name: string }[]).map(({ name }) => name)).toEqual([
+      'limit',
+      'cursor',
+      'sort',
+      'q',
+    ]);
     expect((document.paths?.['/api/v1/things/{id}']?.delete as Any).security).toEqual([]);
   });
 

@@ -47,7 +47,11 @@ function success(route: ReflectedRoute, store: SchemaStore): JsonSchema {
   const schema = endpoint.list ?? endpoint.response;
   if (policy.produces !== 'json') {
     const type = endpoint.mediaTypes?.response ?? 'application/octet-stream';
-    return { description: endpoint.summary, headers, content: { [type]: schema ? { schema: store.add(schema, 'output') } : {} } };
+    return {
+      description: endpoint.summary,
+      headers,
+      content: { [type]: schema ? { schema: store.add(schema, 'output') } : {} },
+    };
   }
   if (!schema) return { description: 'Done; no body.', headers };
   const data = store.add(schema, 'output');
@@ -59,13 +63,19 @@ function success(route: ReflectedRoute, store: SchemaStore): JsonSchema {
     ...(list ? { page: { limit: 20, next_cursor: null, total: 1 } } : {}),
     request_id: REQUEST_ID,
   };
-  return { description: endpoint.summary, headers, content: { 'application/json': { schema: envelope(data, list), example } } };
+  return {
+    description: endpoint.summary,
+    headers,
+    content: { 'application/json': { schema: envelope(data, list), example } },
+  };
 }
 
 function parameters(route: ReflectedRoute, store: SchemaStore): JsonSchema[] {
   const { policy, schemas, endpoint } = route;
   const found: JsonSchema[] = [];
-  const declared = schemas.params ? (store.resolve(store.add(schemas.params, 'input')).properties as Record<string, JsonSchema>) : {};
+  const declared = schemas.params
+    ? (store.resolve(store.add(schemas.params, 'input')).properties as Record<string, JsonSchema>)
+    : {};
   for (const [, name] of policy.path.matchAll(/\{([a-z_]+)\}/g)) {
     found.push({ name, in: 'path', required: true, schema: declared[name as string] ?? { type: 'string' } });
   }
@@ -76,9 +86,11 @@ function parameters(route: ReflectedRoute, store: SchemaStore): JsonSchema[] {
       found.push({ name, in: 'query', required: required.includes(name), schema });
     }
   }
-  if (policy.idempotency === 'accepted' || policy.idempotency === 'handler') found.push({ $ref: '#/components/parameters/IdempotencyKey' });
+  if (policy.idempotency === 'accepted' || policy.idempotency === 'handler')
+    found.push({ $ref: '#/components/parameters/IdempotencyKey' });
   if (endpoint.errors?.includes('stale_version')) found.push({ $ref: '#/components/parameters/IfMatch' });
-  if (policy.method === 'GET' && endpoint.response && policy.produces === 'json') found.push({ $ref: '#/components/parameters/IfNoneMatch' });
+  if (policy.method === 'GET' && endpoint.response && policy.produces === 'json')
+    found.push({ $ref: '#/components/parameters/IfNoneMatch' });
   return found;
 }
 
@@ -129,7 +141,8 @@ export function buildOpenApi(routes: readonly ReflectedRoute[], version: string)
     info: {
       title: 'Nexus',
       version,
-      description: 'Authentication, users, projects, files and notifications behind one gateway. Every error has the one format.',
+      description:
+        'Authentication, users, projects, files and notifications behind one gateway. Every error has the one format.',
     },
     servers: [{ url: '/' }],
     tags: [...new Set(shown.map((route) => route.policy.service))].map((name) => ({ name })),
@@ -141,7 +154,11 @@ export function buildOpenApi(routes: readonly ReflectedRoute[], version: string)
       },
       headers: HEADER_COMPONENTS,
       parameters: {
-        IdempotencyKey: header('Idempotency-Key', 'Replays the first answer for 24 h instead of doing the work again.', 255),
+        IdempotencyKey: header(
+          'Idempotency-Key',
+          'Replays the first answer for 24 h instead of doing the work again.',
+          255,
+        ),
         IfMatch: header('If-Match', 'Entity tag that the resource must still have; else 412.'),
         IfNoneMatch: header('If-None-Match', 'Entity tag that the client has; 304 when it is still current.'),
       },
@@ -151,7 +168,13 @@ export function buildOpenApi(routes: readonly ReflectedRoute[], version: string)
 }
 
 function header(name: string, description: string, maxLength?: number): JsonSchema {
-  return { name, in: 'header', required: false, description, schema: { type: 'string', ...(maxLength ? { maxLength } : {}) } };
+  return {
+    name,
+    in: 'header',
+    required: false,
+    description,
+    schema: { type: 'string', ...(maxLength ? { maxLength } : {}) },
+  };
 }
 
 function sorted(components: Record<string, JsonSchema>): Record<string, JsonSchema> {

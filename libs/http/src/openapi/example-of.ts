@@ -28,7 +28,9 @@ function byType(schema: JsonSchema, store: SchemaStore, depth: number): unknown 
     case 'object': {
       const properties = (schema.properties ?? {}) as Record<string, JsonSchema>;
       if (depth > MAX_DEPTH) return {};
-      return Object.fromEntries(Object.entries(properties).map(([key, value]) => [key, exampleOf(value, store, depth + 1)]));
+      return Object.fromEntries(
+        Object.entries(properties).map(([key, value]) => [key, exampleOf(value, store, depth + 1)]),
+      );
     }
     case 'array':
       return depth > MAX_DEPTH || !schema.items ? [] : [exampleOf(schema.items as JsonSchema, store, depth + 1)];

@@ -6,7 +6,15 @@ const REQUEST_ID = '6f9619ff-8b86-4d11-b42d-00c04fc964ff';
 
 /** Codes that a route may answer because of what it is, besides those it names. */
 function impliedCodes({ policy, schemas, endpoint }: ReflectedRoute): string[] {
-  const codes = ['bad_request', 'rate_limited', 'internal_error', 'unavailable', 'overloaded', 'timed_out', 'request_timeout'];
+  const codes = [
+    'bad_request',
+    'rate_limited',
+    'internal_error',
+    'unavailable',
+    'overloaded',
+    'timed_out',
+    'request_timeout',
+  ];
   if (!policy.access.public) codes.push('unauthenticated', 'token_expired', 'token_invalid', 'session_ended');
   if (policy.access.roles.length > 0) codes.push('forbidden');
   if (policy.produces === 'json') codes.push('not_acceptable');

@@ -18,7 +18,8 @@ export class SchemaStore {
       $defs?: Record<string, JsonSchema>;
     };
     const renamed = new Map<string, string>();
-    for (const [name, definition] of Object.entries(wrapped.$defs ?? {})) renamed.set(name, this.nameFor(name, definition, io));
+    for (const [name, definition] of Object.entries(wrapped.$defs ?? {}))
+      renamed.set(name, this.nameFor(name, definition, io));
     for (const [name, definition] of Object.entries(wrapped.$defs ?? {})) {
       this.components[renamed.get(name) as string] = rewrite(definition, renamed) as JsonSchema;
     }
