@@ -40,7 +40,7 @@ function productEnv(input: {
     DATABASE_URL: input.databaseUrl,
     AUTH_SECRET: 'a secret of a benchmark, nowhere else in use',
     SMTP_URL: `smtp://${HOST}:${input.smtpPort}`,
-    ADMIN_EMAIL: 'admin@bench.example',
+    ADMIN_EMAIL: 'operator@bench.example',
     ADMIN_PASSWORD: 'an administrator of a benchmark',
     RATE_LIMIT_ANONYMOUS: NO_LIMIT,
     RATE_LIMIT_USER: NO_LIMIT,

@@ -159,7 +159,11 @@ describe('a write', () => {
 
   test('of one’s profile is seen by oneself at once, by others within a second', async () => {
     const [ada, bob] = await Promise.all([register(), register()]);
-    await Promise.all([ada.get('/api/v1/users/me'), bob.get(`/api/v1/users/${ada.id}`), ada.get(`/api/v1/users/${ada.id}`)]);
+    await Promise.all([
+      ada.get('/api/v1/users/me'),
+      bob.get(`/api/v1/users/${ada.id}`),
+      ada.get(`/api/v1/users/${ada.id}`),
+    ]);
     (await ada.patch('/api/v1/users/me', { name: 'Countess Lovelace' })).is(200);
     expect((await ada.get('/api/v1/users/me')).data<Profile>().name).toBe('Countess Lovelace');
     await eventually(
@@ -187,15 +191,23 @@ describe('membership', () => {
     (await bob.get(project(id))).is(404);
     for (const _round of times(3)) {
       await addMember(ada, id, bob.id, 'viewer');
-      await eventually(() => bob.get(project(id)), (reply) => reply.status === 200, {
-        withinMs: AT_ONCE_MS,
-        what: 'the project, seen by its new member',
-      });
+      await eventually(
+        () => bob.get(project(id)),
+        (reply) => reply.status === 200,
+        {
+          withinMs: AT_ONCE_MS,
+          what: 'the project, seen by its new member',
+        },
+      );
       (await ada.delete(`${project(id)}/members/${bob.id}`)).is(204);
-      await eventually(() => bob.get(project(id)), (reply) => reply.status === 404, {
-        withinMs: AT_ONCE_MS,
-        what: 'the project hidden from who was removed',
-      });
+      await eventually(
+        () => bob.get(project(id)),
+        (reply) => reply.status === 404,
+        {
+          withinMs: AT_ONCE_MS,
+          what: 'the project hidden from who was removed',
+        },
+      );
     }
   });
 
@@ -217,10 +229,14 @@ describe('membership', () => {
     const { id } = await createProject(ada, { visibility: 'internal' });
     (await bob.get(project(id))).is(200);
     (await ada.patch(project(id), { visibility: 'private' })).is(200);
-    await eventually(() => bob.get(project(id)), (reply) => reply.status === 404, {
-      withinMs: AT_ONCE_MS,
-      what: 'the project hidden',
-    });
+    await eventually(
+      () => bob.get(project(id)),
+      (reply) => reply.status === 404,
+      {
+        withinMs: AT_ONCE_MS,
+        what: 'the project hidden',
+      },
+    );
   });
 });
 

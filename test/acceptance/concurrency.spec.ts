@@ -57,20 +57,26 @@ describe('If-Match', () => {
     (await ada.patch(project(id), { name: 'Meanwhile' })).is(200);
     (await ada.patch(project(id), { name: 'Too late' }, ifMatch(etag))).fails(412, 'stale_version');
     (await ada.delete(project(id), ifMatch(etag))).fails(412, 'stale_version');
-    expect((await ada.get(project(id))).data<Project>()).toMatchObject({ name: 'Meanwhile', version: 2, status: 'active' });
+    expect((await ada.get(project(id))).data<Project>()).toMatchObject({
+      name: 'Meanwhile',
+      version: 2,
+      status: 'active',
+    });
   });
 
-  test.each([['one that never was', '"never"'], ['no tag', 'never'], ['a weak one', 'weak'], ['an empty one', '""']])(
-    '%s does not match',
-    async (_what, value) => {
-      const ada = await register();
-      const { id } = await createProject(ada);
-      const etag = (await ada.get(project(id))).required('etag');
-      const reply = await ada.patch(project(id), { name: 'x' }, ifMatch(value === 'weak' ? `W/${etag}` : value));
-      reply.is(412, 400);
-      expect((await ada.get(project(id))).data<Project>().version).toBe(1);
-    },
-  );
+  test.each([
+    ['one that never was', '"never"'],
+    ['no tag', 'never'],
+    ['a weak one', 'weak'],
+    ['an empty one', '""'],
+  ])('%s does not match', async (_what, value) => {
+    const ada = await register();
+    const { id } = await createProject(ada);
+    const etag = (await ada.get(project(id))).required('etag');
+    const reply = await ada.patch(project(id), { name: 'x' }, ifMatch(value === 'weak' ? `W/${etag}` : value));
+    reply.is(412, 400);
+    expect((await ada.get(project(id))).data<Project>().version).toBe(1);
+  });
 
   test('a list with the right one matches, and so does a star', async () => {
     const ada = await register();
@@ -99,7 +105,9 @@ describe('twenty writers', () => {
     const ada = await register();
     const { id } = await createProject(ada);
     const etag = (await ada.get(project(id))).required('etag');
-    const replies = await Promise.all(times(20).map((n) => ada.patch(project(id), { name: `Writer ${n}` }, ifMatch(etag))));
+    const replies = await Promise.all(
+      times(20).map((n) => ada.patch(project(id), { name: `Writer ${n}` }, ifMatch(etag))),
+    );
     expect([count(replies, 200), count(replies, 412)]).toEqual([1, 19]);
     const winner = replies.findIndex(({ status }) => status === 200);
     const stored = (await ada.get(project(id))).data<Project>();

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { TIMESTAMP, UUID_V4, UUID_V7 } from './support/answer-rules.js';
+import { labelled } from './support/cases.js';
 import { randomWord, times } from './support/chance.js';
 import { anyone, type Client } from './support/client.js';
 import { KNOWN_ORIGIN } from './support/environment.js';
@@ -58,14 +59,16 @@ describe('request ids', () => {
     expect(fault.is(404).error.request_id).toBe(two);
   });
 
-  test.each([
-    'not-a-uuid',
-    '6f9619ff-8b86-1d11-b42d-00c04fc964ff',
-    '019320b2-7d5c-7c3e-8a51-3f0d8d5b6a10',
-    '6f9619ff-8b86-4d11-b42d-00c04fc964ff-and-more',
-    '{6f9619ff-8b86-4d11-b42d-00c04fc964ff}',
-    'x'.repeat(2000),
-  ])('%.50s is replaced', async (given) => {
+  test.each(
+    labelled(
+      'not-a-uuid',
+      '6f9619ff-8b86-1d11-b42d-00c04fc964ff',
+      '019320b2-7d5c-7c3e-8a51-3f0d8d5b6a10',
+      '6f9619ff-8b86-4d11-b42d-00c04fc964ff-and-more',
+      '{6f9619ff-8b86-4d11-b42d-00c04fc964ff}',
+      'x'.repeat(2000),
+    ),
+  )('%s is replaced', async (_label, given) => {
     const reply = await ada.get('/api/v1/users/me', { headers: { 'x-request-id': given } });
     expect(reply.is(200).required('x-request-id')).not.toBe(given);
     expect(reply.required('x-request-id')).toMatch(UUID_V4);
@@ -78,19 +81,21 @@ describe('request ids', () => {
 });
 
 describe('addresses and methods', () => {
-  test.each([
-    '/nowhere',
-    '/api/v1',
-    '/api/v1/',
-    '/api/v2/projects',
-    '/api/v1/Projects',
-    '/api/v1/users/me/nothing',
-    '/internal/v1/projects/access',
-    '/metrics',
-    '/favicon.ico',
-    '/.env',
-    `/${'deep/'.repeat(200)}`,
-  ])('there is nothing at %.60s', async (path) => {
+  test.each(
+    labelled(
+      '/nowhere',
+      '/api/v1',
+      '/api/v1/',
+      '/api/v2/projects',
+      '/api/v1/Projects',
+      '/api/v1/users/me/nothing',
+      '/internal/v1/projects/access',
+      '/metrics',
+      '/favicon.ico',
+      '/.env',
+      `/${'deep/'.repeat(200)}`,
+    ),
+  )('there is nothing at %s', async (_label, path) => {
     (await ada.get(path)).fails(404, 'not_found');
     (await ada.post(path, {})).fails(404, 'not_found');
   });
@@ -105,7 +110,9 @@ describe('addresses and methods', () => {
     const allowed = reply.required('allow').split(/, */);
     expect(allowed).toEqual(expect.arrayContaining(['GET', 'HEAD', 'POST']));
     expect(allowed).not.toContain('PUT');
-    expect((await anyone().get('/api/v1/auth/login')).fails(405, 'method_not_allowed').required('allow')).toContain('POST');
+    expect((await anyone().get('/api/v1/auth/login')).fails(405, 'method_not_allowed').required('allow')).toContain(
+      'POST',
+    );
   });
 
   test('HEAD is GET without the body', async () => {
@@ -125,14 +132,19 @@ describe('addresses and methods', () => {
     (await anyone().send('OPTIONS', '/nowhere')).is(404);
   });
 
-  test.each(['not-an-id', '0', 'null', '%00', '019320B2-7D5C-7C3E-8A51-3F0D8D5B6A10', `${randomUUID()}x`, "'; DROP TABLE x"])(
-    'a malformed id in a path is a bad request: %s',
-    async (id) => {
-      const reply = (await ada.get(`${projects}/${id === '%00' ? id : encodeURIComponent(id)}`)).is(400);
-      if (id !== '%00') reply.fails(400, 'invalid_id');
-      (await ada.patch(`${projects}/${id === '%00' ? id : encodeURIComponent(id)}`, { name: 'x' })).is(400);
-    },
-  );
+  test.each([
+    'not-an-id',
+    '0',
+    'null',
+    '%00',
+    '019320B2-7D5C-7C3E-8A51-3F0D8D5B6A10',
+    `${randomUUID()}x`,
+    "'; DROP TABLE x",
+  ])('a malformed id in a path is a bad request: %s', async (id) => {
+    const reply = (await ada.get(`${projects}/${id === '%00' ? id : encodeURIComponent(id)}`)).is(400);
+    if (id !== '%00') reply.fails(400, 'invalid_id');
+    (await ada.patch(`${projects}/${id === '%00' ? id : encodeURIComponent(id)}`, { name: 'x' })).is(400);
+  });
 });
 
 describe('bodies', () => {
@@ -187,7 +199,9 @@ describe('bodies', () => {
 
   test('a missing body lists what is required', async () => {
     const reply = (await anyone().post('/api/v1/auth/register', {})).is(400);
-    expect(reply.error.details?.map(({ field }) => field)).toEqual(expect.arrayContaining(['email', 'password', 'name']));
+    expect(reply.error.details?.map(({ field }) => field)).toEqual(
+      expect.arrayContaining(['email', 'password', 'name']),
+    );
     expect(new Set(reply.error.details?.map(({ code }) => code))).toEqual(new Set(['required']));
   });
 
@@ -201,12 +215,16 @@ describe('bodies', () => {
     (await ada.get('/api/v1/users/me')).is(200);
   });
 
-  test.each(['text/plain', 'application/xml', 'multipart/form-data; boundary=x', 'application/octet-stream', 'json', '/'])(
-    'other types are refused: %s',
-    async (type) => {
-      (await send(ada, '{"name":"x"}', type)).fails(415, 'unsupported_media_type');
-    },
-  );
+  test.each([
+    'text/plain',
+    'application/xml',
+    'multipart/form-data; boundary=x',
+    'application/octet-stream',
+    'json',
+    '/',
+  ])('other types are refused: %s', async (type) => {
+    (await send(ada, '{"name":"x"}', type)).fails(415, 'unsupported_media_type');
+  });
 
   test('JSON in UTF-8 may say so', async () => {
     (await send(ada, '{"name":"x"}', 'application/json; charset=utf-8')).is(201);
@@ -226,12 +244,16 @@ describe('Accept', () => {
     (await ada.get('/api/v1/users/me', { headers: { accept } })).is(200);
   });
 
-  test.each(['text/html', 'application/xml', 'image/*', 'application/json;q=0', '*/*;q=0', 'text/html, application/json; q=0.0'])(
-    '%s does not',
-    async (accept) => {
-      (await ada.get('/api/v1/users/me', { headers: { accept } })).fails(406, 'not_acceptable');
-    },
-  );
+  test.each([
+    'text/html',
+    'application/xml',
+    'image/*',
+    'application/json;q=0',
+    '*/*;q=0',
+    'text/html, application/json; q=0.0',
+  ])('%s does not', async (accept) => {
+    (await ada.get('/api/v1/users/me', { headers: { accept } })).fails(406, 'not_acceptable');
+  });
 
   test('an error is JSON whatever is accepted', async () => {
     (await ada.get('/nowhere', { headers: { accept: 'text/html' } })).fails(404, 'not_found');
@@ -251,7 +273,10 @@ describe('credentials', () => {
     ['no token', 'Bearer'],
     ['another scheme', 'Basic YTpi'],
     ['no JWT', 'Bearer abc'],
-    ['no signature', `Bearer ${Buffer.from('{"alg":"none"}').toString('base64url')}.${Buffer.from('{"sub":"x"}').toString('base64url')}.`],
+    [
+      'no signature',
+      `Bearer ${Buffer.from('{"alg":"none"}').toString('base64url')}.${Buffer.from('{"sub":"x"}').toString('base64url')}.`,
+    ],
     ['rubbish', 'Bearer %.%%.?'],
     ['very long', `Bearer ${'a'.repeat(8000)}`],
   ])('bad ones are refused: %s', async (_name, authorization) => {
@@ -291,22 +316,30 @@ describe('forms and camelCase', () => {
   });
 
   test('declared lists and single values come from a form', async () => {
-    const project = (await ada.send('POST', projects, { form: 'name=Listed&tags=one&tags=two' })).is(201).data<Project>();
+    const project = (await ada.send('POST', projects, { form: 'name=Listed&tags=one&tags=two' }))
+      .is(201)
+      .data<Project>();
     expect(project.tags).toEqual(['one', 'two']);
     const single = (await ada.send('POST', projects, { form: 'name=Single&tags=one' })).is(201).data<Project>();
     expect(single.tags).toEqual(['one']);
   });
 
-  test.each(['name=%ff', 'name=%zz', 'name=a%00b', 'name=x&__proto__=1', 'name=x&constructor=1', 'name=x&name=y'])(
-    'a bad form is a bad request: %s',
-    async (form) => {
-      (await ada.send('POST', projects, { form })).is(400);
-    },
-  );
+  test.each([
+    'name=%ff',
+    'name=%zz',
+    'name=a%00b',
+    'name=x&__proto__=1',
+    'name=x&constructor=1',
+    'name=x&name=y',
+  ])('a bad form is a bad request: %s', async (form) => {
+    (await ada.send('POST', projects, { form })).is(400);
+  });
 
   test('camelCase is made canonical, and answers are canonical', async () => {
     const changed = { currentPassword: ada.password, newPassword: 'x' };
-    const fields = (await ada.post('/api/v1/auth/password/change', changed)).is(400).error.details?.map(({ field }) => field);
+    const fields = (await ada.post('/api/v1/auth/password/change', changed))
+      .is(400)
+      .error.details?.map(({ field }) => field);
     expect(fields).toContain('new_password');
     expect(fields).not.toContain('newPassword');
     const { refresh_token } = (await ada.signInAgain()).tokens;
@@ -335,26 +368,39 @@ describe('forms and camelCase', () => {
 });
 
 describe('texts', () => {
-  test.each(['Ünïcode ✓ 漢字', '👩‍👩‍👧‍👦', 'Ω'.repeat(200), "O'Neil; DROP TABLE projects; --", '<script>alert(1)</script>', '../../etc/passwd'])(
-    'come back as they went: %.30s',
-    async (name) => {
-      const project = await createProject(ada, { name });
-      expect((await ada.get(`${projects}/${project.id}`)).data<Project>().name).toBe(name);
-    },
-  );
+  test.each(
+    labelled(
+      'Ünïcode ✓ 漢字',
+      '👩‍👩‍👧‍👦',
+      'Ω'.repeat(200),
+      "O'Neil; DROP TABLE projects; --",
+      '<script>alert(1)</script>',
+      '../../etc/passwd',
+    ),
+  )('come back as they went: %s', async (_label, name) => {
+    const project = await createProject(ada, { name });
+    expect((await ada.get(`${projects}/${project.id}`)).data<Project>().name).toBe(name);
+  });
 
-  test.each([['too long', 'x'.repeat(201)], ['empty', ''], ['blank', '   '], ['a control character', 'a\u0007b'], ['a line break', 'a\nb']])(
-    'names are bounded: %s',
-    async (_what, name) => {
-      expect((await ada.post(projects, { name })).is(400).error.details?.[0]?.field).toBe('name');
-    },
-  );
+  test.each([
+    ['too long', 'x'.repeat(201)],
+    ['empty', ''],
+    ['blank', '   '],
+    ['a control character', 'a\u0007b'],
+    ['a line break', 'a\nb'],
+  ])('names are bounded: %s', async (_what, name) => {
+    expect((await ada.post(projects, { name })).is(400).error.details?.[0]?.field).toBe('name');
+  });
 });
 
 describe('other origins', () => {
   const preflight = (origin: string) =>
     anyone().send('OPTIONS', projects, {
-      headers: { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization,content-type' },
+      headers: {
+        origin,
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'authorization,content-type',
+      },
     });
 
   test('a known one may call, and read what it needs', async () => {
@@ -370,14 +416,16 @@ describe('other origins', () => {
     expect(fault.header('access-control-allow-origin')).toBe(KNOWN_ORIGIN);
   });
 
-  test.each(['https://evil.example', 'null', 'https://app.example.test.evil.example', 'http://app.example.test'])(
-    '%s may not',
-    async (origin) => {
-      expect((await preflight(origin)).header('access-control-allow-origin')).toBeNull();
-      const reply = await ada.get('/api/v1/users/me', { headers: { origin } });
-      expect(reply.header('access-control-allow-origin')).toBeNull();
-    },
-  );
+  test.each([
+    'https://evil.example',
+    'null',
+    'https://app.example.test.evil.example',
+    'http://app.example.test',
+  ])('%s may not', async (origin) => {
+    expect((await preflight(origin)).header('access-control-allow-origin')).toBeNull();
+    const reply = await ada.get('/api/v1/users/me', { headers: { origin } });
+    expect(reply.header('access-control-allow-origin')).toBeNull();
+  });
 });
 
 describe('a body of its own kind', () => {

@@ -7,7 +7,6 @@ import { OPENAPI_SCHEMA } from './support/openapi-schema.js';
 type Json = Record<string, unknown>;
 
 let api: ApiDescription;
-const validator = createValidator();
 
 beforeAll(async () => {
   api = await apiDescription();
@@ -19,12 +18,13 @@ const at = (value: unknown, key: string): Json => ((value as Json | undefined)?.
 function* objects(value: unknown, where = ''): Generator<{ where: string; object: Json }> {
   if (value === null || typeof value !== 'object') return;
   if (!Array.isArray(value)) yield { where, object: value as Json };
-  for (const [key, inner] of Object.entries(value)) yield* objects(inner, `${where}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`);
+  for (const [key, inner] of Object.entries(value))
+    yield* objects(inner, `${where}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`);
 }
 
-/** Whether a value fits a schema of the document; the faults, when it does not. */
+/** What keeps a value from fitting a schema of the document. */
 function faults(schema: unknown, value: unknown): string {
-  const validate = validator.compile({ ...(schema as Json), components: api.document.components });
+  const validate = api.validatorOf(schema as Json);
   return validate(value) ? '' : faultsOf(validate.errors);
 }
 
@@ -34,7 +34,10 @@ describe('the OpenAPI document', () => {
     validate(api.document);
     expect(faultsOf(validate.errors)).toBe('');
     expect(api.document.openapi).toMatch(/^3\.1\.\d+$/);
-    expect(at(api.document, 'info')).toMatchObject({ title: expect.any(String), version: expect.stringMatching(/^\d+\.\d+\.\d+/) });
+    expect(at(api.document, 'info')).toMatchObject({
+      title: expect.any(String),
+      version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+    });
   });
 
   test('refers to nothing that is not in it', () => {
@@ -47,9 +50,8 @@ describe('the OpenAPI document', () => {
   test('holds valid schemas only', () => {
     const schemas = at(at(api.document, 'components'), 'schemas');
     expect(Object.keys(schemas).length).toBeGreaterThan(10);
-    validator.addKeyword('components');
     for (const name of Object.keys(schemas)) {
-      expect(() => validator.compile({ $ref: `#/components/schemas/${name}`, components: api.document.components })).not.toThrow();
+      expect(() => api.validatorOf({ $ref: `#/components/schemas/${name}` })).not.toThrow();
     }
   });
 
@@ -117,10 +119,14 @@ describe('the OpenAPI document', () => {
       const statuses = Object.keys(responses);
       const where = `${method} ${path}`;
       expect([where, statuses.filter((status) => /^2\d\d$/.test(status)).length]).toEqual([where, expect.any(Number)]);
-      expect([where, statuses]).toEqual([where, expect.arrayContaining(path.startsWith('/health/') ? ['500'] : ['429', '500'])]);
+      expect([where, statuses]).toEqual([
+        where,
+        expect.arrayContaining(path.startsWith('/health/') ? ['500'] : ['429', '500']),
+      ]);
       const open = (description.security as unknown[] | undefined)?.length === 0;
       expect([where, statuses.includes('401') || open]).toEqual([where, true]);
-      for (const status of statuses) assertResponse(`${where} ${status}`, api.resolve(responses[status] as Json) as Json, status);
+      for (const status of statuses)
+        assertResponse(`${where} ${status}`, api.resolve(responses[status] as Json) as Json, status);
     }
   });
 
@@ -129,7 +135,8 @@ describe('the OpenAPI document', () => {
     const json = at(at(response, 'content'), 'application/json');
     if (Number(status) < 400 && Object.keys(json).length === 0) return;
     expect([where, json.schema]).toEqual([where, expect.any(Object)]);
-    const examples = 'example' in json ? [json.example] : Object.values(at(json, 'examples')).map((example) => at(example, 'value'));
+    const examples =
+      'example' in json ? [json.example] : Object.values(at(json, 'examples')).map((example) => at(example, 'value'));
     if (json.schema && !where.includes('/openapi.json')) expect([where, examples.length > 0]).toEqual([where, true]);
     for (const example of examples) {
       expect([where, faults(json.schema, example)]).toEqual([where, '']);
@@ -148,7 +155,10 @@ describe('the OpenAPI document', () => {
   });
 
   test('an upload’s form is described', () => {
-    const form = at(at(at(api.find('POST', '/api/v1/files')?.description, 'requestBody'), 'content'), 'multipart/form-data');
+    const form = at(
+      at(at(api.find('POST', '/api/v1/files')?.description, 'requestBody'), 'content'),
+      'multipart/form-data',
+    );
     const schema = api.resolve(form.schema as Json);
     expect(Object.keys(at(schema, 'properties')).sort()).toEqual(['file', 'name', 'project_id']);
   });
@@ -192,7 +202,9 @@ describe('the reference page', () => {
 
   test('asks for no host in what it runs', async () => {
     const page = (await anyone().get('/docs')).is(200);
-    const scripts = [...page.text.matchAll(/<script[^>]*src="([^"]+)"/g)].map((match) => new URL(match[1] as string, 'http://here/docs').pathname);
+    const scripts = [...page.text.matchAll(/<script[^>]*src="([^"]+)"/g)].map(
+      (match) => new URL(match[1] as string, 'http://here/docs').pathname,
+    );
     const own = scripts.filter((path) => !/swagger-ui/.test(path));
     for (const path of own) expect((await anyone().get(path)).text).not.toMatch(/https?:\/\/(?!localhost)/);
     expect(page.text).not.toMatch(/https?:\/\//);
@@ -207,13 +219,21 @@ describe('the reference page', () => {
 
 describe('the front door', () => {
   test('names itself and links to the rest', async () => {
-    const { name, version, links } = (await anyone().get('/')).is(200).data<{ name: string; version: string; links: Record<string, string> }>();
+    const { name, version, links } = (await anyone().get('/'))
+      .is(200)
+      .data<{ name: string; version: string; links: Record<string, string> }>();
     expect(name).toBe('Nexus');
     expect(version).toMatch(/^\d+\.\d+\.\d+/);
     const paths = Object.values(links).map((link) => new URL(link, 'http://here').pathname);
     for (const path of paths) (await anyone().get(path)).is(200);
     expect(paths).toEqual(
-      expect.arrayContaining(['/docs', '/api/v1/openapi.json', '/.well-known/jwks.json', '/health/live', '/health/ready']),
+      expect.arrayContaining([
+        '/docs',
+        '/api/v1/openapi.json',
+        '/.well-known/jwks.json',
+        '/health/live',
+        '/health/ready',
+      ]),
     );
   });
 });

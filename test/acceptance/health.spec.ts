@@ -61,10 +61,14 @@ describe('metrics', () => {
     const ada = await register();
     const { id } = await createProject(ada);
     const labels = ['status_code="404"', 'route="/api/v1/projects/{id}"'];
-    const count = (text: string) => sample(text, 'http_server_request_duration_seconds_count', 'route="/api/v1/projects/{id}"');
+    const count = (text: string) =>
+      sample(text, 'http_server_request_duration_seconds_count', 'route="/api/v1/projects/{id}"');
     const before = count(await metrics());
     for (const _n of times(5)) await ada.get(`/api/v1/projects/${id}`);
-    const text = await eventually(metrics, (seen) => count(seen) >= before + 5, { withinMs: 2000, what: `requests counted by ${labels[1]}` });
+    const text = await eventually(metrics, (seen) => count(seen) >= before + 5, {
+      withinMs: 2000,
+      what: `requests counted by ${labels[1]}`,
+    });
     expect(text).not.toContain(id);
     expect(text).not.toContain(ada.email);
     expect(text).not.toContain(ada.address);
@@ -72,7 +76,9 @@ describe('metrics', () => {
   });
 
   test('do not grow with what is asked for', async () => {
-    const series = async () => (await metrics()).split('\n').filter((line) => line.startsWith('http_server_request_duration_seconds_count')).length;
+    const series = async () =>
+      (await metrics()).split('\n').filter((line) => line.startsWith('http_server_request_duration_seconds_count'))
+        .length;
     const client = anyone();
     await client.get('/nowhere-at-all');
     const before = await series();

@@ -145,14 +145,16 @@ describe('what is refused', () => {
     (await anyone().post('/api/v1/auth/login', { email, password })).is(401);
   });
 
-  test.each([['empty', ''], ['too long', 'k'.repeat(256)], ['not printable', 'a\tb'], ['not ASCII', 'sch\u00fcssel']])(
-    'a key that is none: %s',
-    async (_what, value) => {
-      const ada = await register();
-      (await create(ada, { name: 'Bad key' }, value)).fails(400, 'invalid_idempotency_key');
-      expect(await total(ada)).toBe(0);
-    },
-  );
+  test.each([
+    ['empty', ''],
+    ['too long', 'k'.repeat(256)],
+    ['not printable', 'a\tb'],
+    ['not ASCII', 'sch\u00fcssel'],
+  ])('a key that is none: %s', async (_what, value) => {
+    const ada = await register();
+    (await create(ada, { name: 'Bad key' }, value)).fails(400, 'invalid_idempotency_key');
+    expect(await total(ada)).toBe(0);
+  });
 
   test('the longest key is taken', async () => {
     const ada = await register();

@@ -38,7 +38,8 @@ async function oneWindow() {
   for (;;) {
     const asked = performance.now();
     const reply = await client.get('/');
-    if (reply.status !== 429) return { start, answered, first, used, refused, open: reply, openAsked: asked, openAt: performance.now() };
+    if (reply.status !== 429)
+      return { start, answered, first, used, refused, open: reply, openAsked: asked, openAt: performance.now() };
     refused.push({ atMs: performance.now(), reply });
     if (asked - answered > WINDOW_MS + 5000) throw new Error('The window never ended');
     await pause(asked - start < WINDOW_MS - 1500 ? 700 : 50);
@@ -66,7 +67,11 @@ describe('tiers', () => {
 
   test('anonymous: exactly 100 of a flood pass', async () => {
     const address = randomAddress();
-    const replies = await flood({ requests: 180, connections: 30, head: () => ['GET / HTTP/1.1', forwardedFor(address)] });
+    const replies = await flood({
+      requests: 180,
+      connections: 30,
+      head: () => ['GET / HTTP/1.1', forwardedFor(address)],
+    });
     expect(count(replies, 200)).toBe(ANONYMOUS);
     expect(count(replies, 429)).toBe(80);
     for (const reply of replies.filter(({ status }) => status === 429)) assertRefusal(reply, ANONYMOUS);
@@ -127,8 +132,14 @@ describe('what counts', () => {
       async () => (await client.get('/', { headers: { accept: 'text/html' } })).is(406),
       async () => (await client.post('/api/v1/auth/register', { email: 1 })).is(400),
       async () =>
-        (await client.send('POST', '/api/v1/auth/login', { body: '{', headers: { 'content-type': 'application/json' } })).is(400),
-      async () => (await client.send('POST', '/api/v1/auth/login', { body: 'x', headers: { 'content-type': 'text/x' } })).is(415),
+        (
+          await client.send('POST', '/api/v1/auth/login', {
+            body: '{',
+            headers: { 'content-type': 'application/json' },
+          })
+        ).is(400),
+      async () =>
+        (await client.send('POST', '/api/v1/auth/login', { body: 'x', headers: { 'content-type': 'text/x' } })).is(415),
       async () => (await client.get('/docs')).is(200),
       async () => (await client.get(`/api/v1/projects/not-an-id`)).is(400, 401),
     ];
@@ -177,7 +188,14 @@ describe('addresses', () => {
     const [net, other] = [randomAddress(), randomAddress()];
     const host = (address: string, n: number) => address.replace(/::1$/, `:a:b:c:${n.toString(16)}`);
     const left: number[] = [];
-    for (const n of times(5)) left.push(remainingOf(await anyone().from(host(net, n + 1)).get('/')));
+    for (const n of times(5))
+      left.push(
+        remainingOf(
+          await anyone()
+            .from(host(net, n + 1))
+            .get('/'),
+        ),
+      );
     expect(left).toEqual([99, 98, 97, 96, 95]);
     expect(remainingOf(await anyone().from(host(other, 1)).get('/'))).toBe(99);
   });
@@ -193,7 +211,14 @@ describe('addresses', () => {
   test('what a client writes in front of its proxy’s entry counts for nothing', async () => {
     const real = randomAddress();
     const left: number[] = [];
-    for (const forged of [randomAddress(), '127.0.0.1', 'unknown', `${randomAddress()}, ${randomAddress()}`, '"', ' ']) {
+    for (const forged of [
+      randomAddress(),
+      '127.0.0.1',
+      'unknown',
+      `${randomAddress()}, ${randomAddress()}`,
+      '"',
+      ' ',
+    ]) {
       left.push(remainingOf(await anyone().from(`${forged}, ${real}`).get('/')));
     }
     expect(left).toEqual([99, 98, 97, 96, 95, 94]);
@@ -208,9 +233,22 @@ describe('addresses', () => {
   test('other forwarding headers count for nothing', async () => {
     const address = randomAddress();
     const left: number[] = [];
-    for (const name of ['forwarded', 'x-real-ip', 'x-client-ip', 'true-client-ip', 'cf-connecting-ip', 'x-forwarded-host']) {
+    for (const name of [
+      'forwarded',
+      'x-real-ip',
+      'x-client-ip',
+      'true-client-ip',
+      'cf-connecting-ip',
+      'x-forwarded-host',
+    ]) {
       const value = name === 'forwarded' ? `for="[${randomAddress()}]"` : randomAddress();
-      left.push(remainingOf(await anyone().from(address).get('/', { headers: { [name]: value } })));
+      left.push(
+        remainingOf(
+          await anyone()
+            .from(address)
+            .get('/', { headers: { [name]: value } }),
+        ),
+      );
     }
     expect(left).toEqual([99, 98, 97, 96, 95, 94]);
   });
@@ -231,7 +269,8 @@ describe('sign-in and registration', () => {
     const refused = replies.filter(({ status }) => status === 429);
     expect(replies.filter(({ status }) => status === 201 || status === 401)).toHaveLength(SIGN_INS);
     expect(refused).toHaveLength(6);
-    for (const reply of refused) expect(Number(reply.fails(429, 'rate_limited').required('retry-after'))).toBeGreaterThan(0);
+    for (const reply of refused)
+      expect(Number(reply.fails(429, 'rate_limited').required('retry-after'))).toBeGreaterThan(0);
     (await new Client(undefined, address).get('/')).is(200);
     (await new Client().post('/api/v1/auth/login', { email: randomEmail(), password: 'x' })).is(401);
   });

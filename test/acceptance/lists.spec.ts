@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
+import { labelled } from './support/cases.js';
 import { randomWord, times } from './support/chance.js';
 import type { Client } from './support/client.js';
 import { administrator, createProject, type Person, register, registerMany } from './support/people.js';
@@ -9,11 +10,18 @@ const projects = '/api/v1/projects';
 type Query = Record<string, string | number>;
 
 /** Follows the cursor to the end; `between` runs after each page. */
-async function pages(client: Client, path: string, query: Query, between?: (page: number) => Promise<void>): Promise<Reply[]> {
+async function pages(
+  client: Client,
+  path: string,
+  query: Query,
+  between?: (page: number) => Promise<void>,
+): Promise<Reply[]> {
   const replies: Reply[] = [];
   let cursor: string | null = null;
   do {
-    const reply: Reply = (await client.get(path, { query: { ...query, ...(cursor === null ? {} : { cursor }) } })).is(200);
+    const reply: Reply = (await client.get(path, { query: { ...query, ...(cursor === null ? {} : { cursor }) } })).is(
+      200,
+    );
     replies.push(reply);
     cursor = reply.page.next_cursor;
     if (cursor !== null) await between?.(replies.length);
@@ -63,7 +71,16 @@ describe('pages', () => {
     expect(replies).toHaveLength(Math.ceil(25 / limit));
   });
 
-  test.each(['0', '-1', '101', '1.5', 'ten', '', '1e1', '9999999999999999999999'])('limit=%s is a bad request', async (limit) => {
+  test.each([
+    '0',
+    '-1',
+    '101',
+    '1.5',
+    'ten',
+    '',
+    '1e1',
+    '9999999999999999999999',
+  ])('limit=%s is a bad request', async (limit) => {
     expect((await ada.get(projects, { query: { limit } })).is(400).error.details?.[0]?.field).toBe('limit');
   });
 
@@ -76,12 +93,11 @@ describe('pages', () => {
 });
 
 describe('cursors', () => {
-  test.each(['x', '0', 'null', '%00', 'e30', 'eyJrIjoxfQ', 'a'.repeat(5000), "' OR 1=1 --", 'ünïcode'])(
-    'a bad one is a bad request: %.20s',
-    async (cursor) => {
-      (await ada.get(projects, { query: { cursor } })).is(400);
-    },
-  );
+  test.each(
+    labelled('x', '0', 'null', '%00', 'e30', 'eyJrIjoxfQ', 'a'.repeat(5000), "' OR 1=1 --", 'ünïcode'),
+  )('a bad one is a bad request: %s', async (_label, cursor) => {
+    (await ada.get(projects, { query: { cursor } })).is(400);
+  });
 
   test('the reason is told', async () => {
     (await ada.get(projects, { query: { cursor: 'bm90LWEtY3Vyc29y' } })).fails(400, 'invalid_cursor');
@@ -165,7 +181,12 @@ describe('order', () => {
     expect(new Set(idsOf(up)).size).toBe(25);
     expect(new Set(idsOf(down)).size).toBe(25);
     expect(up.map(({ name }) => name)).toEqual(made.map(({ name }) => name).sort());
-    expect(down.map(({ name }) => name)).toEqual(made.map(({ name }) => name).sort().reverse());
+    expect(down.map(({ name }) => name)).toEqual(
+      made
+        .map(({ name }) => name)
+        .sort()
+        .reverse(),
+    );
   });
 
   test('the newest come first by default', async () => {
@@ -181,7 +202,9 @@ describe('filters', () => {
   test('by tag, with the exact total', async () => {
     const reply = (await ada.get(projects, { query: { tag: 'fifth', limit: 2 } })).is(200);
     expect(reply.page.total).toBe(5);
-    expect((await all<Project>(ada, projects, { tag: 'fifth', limit: 2 })).every(({ tags }) => tags.includes('fifth'))).toBe(true);
+    expect(
+      (await all<Project>(ada, projects, { tag: 'fifth', limit: 2 })).every(({ tags }) => tags.includes('fifth')),
+    ).toBe(true);
     expect((await ada.get(projects, { query: { tag: 'nobody-has-this' } })).page.total).toBe(0);
   });
 
@@ -199,12 +222,23 @@ describe('filters', () => {
     expect((await ada.get(projects, { query: { q: 'twin', tag: 'fifth' } })).page.total).toBe(2);
   });
 
-  test.each(["'", '"', '%', '_', '\\', '!', '&|!():*', 'a & b', '🦎', '   x   ', "'; DROP TABLE projects; --", ':*', '<->'])(
-    'whatever is looked for, it is looked for: %s',
-    async (q) => {
-      (await ada.get(projects, { query: { q } })).is(200);
-    },
-  );
+  test.each([
+    "'",
+    '"',
+    '%',
+    '_',
+    '\\',
+    '!',
+    '&|!():*',
+    'a & b',
+    '🦎',
+    '   x   ',
+    "'; DROP TABLE projects; --",
+    ':*',
+    '<->',
+  ])('whatever is looked for, it is looked for: %s', async (q) => {
+    (await ada.get(projects, { query: { q } })).is(200);
+  });
 
   test('words are bounded', async () => {
     (await ada.get(projects, { query: { q: 'x'.repeat(5000) } })).is(400);
@@ -237,13 +271,18 @@ describe('other lists', () => {
   test('members, page by page', async () => {
     const people = await registerMany(5);
     const { id } = await createProject(ada);
-    for (const person of people) (await ada.put(`${projects}/${id}/members/${person.id}`, { role: 'viewer' })).is(200, 201);
+    for (const person of people)
+      (await ada.put(`${projects}/${id}/members/${person.id}`, { role: 'viewer' })).is(200, 201);
     const found = await all<{ user_id: string }>(ada, `${projects}/${id}/members`, { limit: 2 });
     expect(found.map(({ user_id }) => user_id).sort()).toEqual([ada.id, ...idsOf(people)].sort());
     (await ada.delete(`${projects}/${id}`)).is(204);
   });
 
-  test.each(['/api/v1/notifications', '/api/v1/files', '/api/v1/auth/sessions'])('%s keeps to the same rules', async (path) => {
+  test.each([
+    '/api/v1/notifications',
+    '/api/v1/files',
+    '/api/v1/auth/sessions',
+  ])('%s keeps to the same rules', async (path) => {
     (await ada.get(path)).is(200);
     expect((await ada.get(`${path}?limit=1`)).is(200).page.limit).toBe(1);
     (await ada.get(`${path}?limit=101`)).is(400);

@@ -110,7 +110,11 @@ describe('members', () => {
     await addMember(ada, id, bob.id, 'viewer');
     (await bob.get(at(id))).is(200);
     (await bob.delete(member(id, bob.id))).is(204);
-    await eventually(() => bob.get(at(id)), ({ status }) => status === 404, { withinMs: AT_ONCE_MS, what: 'who left sees it no more' });
+    await eventually(
+      () => bob.get(at(id)),
+      ({ status }) => status === 404,
+      { withinMs: AT_ONCE_MS, what: 'who left sees it no more' },
+    );
     (await bob.delete(member(id, bob.id))).fails(404, 'project_not_found');
     expect(await roles(ada, id)).toEqual({ [ada.id]: 'owner' });
   });
@@ -132,7 +136,11 @@ describe('members', () => {
     const { id } = await createProject(ada);
     await addMember(ada, id, bob.id, 'owner');
     (await bob.delete(member(id, ada.id))).is(204);
-    await eventually(() => ada.get(at(id)), ({ status }) => status === 404, { withinMs: AT_ONCE_MS, what: 'the former owner shut out' });
+    await eventually(
+      () => ada.get(at(id)),
+      ({ status }) => status === 404,
+      { withinMs: AT_ONCE_MS, what: 'the former owner shut out' },
+    );
     (await bob.delete(at(id))).is(204);
   });
 

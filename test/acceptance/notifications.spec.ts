@@ -14,15 +14,19 @@ const stream = `${inbox}/stream`;
 /** From the change to what it sets off. */
 const DELIVERY_MS = 5000;
 
-const notes = async (client: Client, query = '') => (await client.get(`${inbox}${query}`)).is(200).data<Notification[]>();
-const unread = async (client: Client) => (await client.get(`${inbox}/unread-count`)).is(200).data<{ count: number }>().count;
+const notes = async (client: Client, query = '') =>
+  (await client.get(`${inbox}${query}`)).is(200).data<Notification[]>();
+const unread = async (client: Client) =>
+  (await client.get(`${inbox}/unread-count`)).is(200).data<{ count: number }>().count;
 const about = (projectId: string) => (note: Notification) => note.data.project_id === projectId;
 const aboutEvent = (projectId: string) => (event: StreamEvent) => event.data.includes(projectId);
 
 function noteAbout(client: Client, projectId: string): Promise<Notification> {
-  return eventually(() => notes(client), (list) => list.some(about(projectId)), { withinMs: DELIVERY_MS, what: 'the note' }).then(
-    (list) => list.find(about(projectId)) as Notification,
-  );
+  return eventually(
+    () => notes(client),
+    (list) => list.some(about(projectId)),
+    { withinMs: DELIVERY_MS, what: 'the note' },
+  ).then((list) => list.find(about(projectId)) as Notification);
 }
 
 /** Adds somebody to a new project of this name. @returns its id */
@@ -85,7 +89,9 @@ describe('the inbox', () => {
     expect(note.created_at).toMatch(TIMESTAMP);
     expect(note).toMatchObject({ read_at: null, category: expect.any(String), data: { project_id: id } });
     expect(`${note.title} ${note.body}`).toContain('Apollo “11”');
-    expect(await notes(ada)).not.toContainEqual(expect.objectContaining({ data: expect.objectContaining({ project_id: id }) }));
+    expect(await notes(ada)).not.toContainEqual(
+      expect.objectContaining({ data: expect.objectContaining({ project_id: id }) }),
+    );
   });
 
   test('holds it once', async () => {

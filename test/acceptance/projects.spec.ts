@@ -9,7 +9,10 @@ const projects = '/api/v1/projects';
 const at = (id: string) => `${projects}/${id}`;
 const read = async (client: Client, id: string) => (await client.get(at(id))).is(200).data<Project>();
 const listed = async (client: Client, query = '') =>
-  (await client.get(`${projects}${query}`)).is(200).data<Project[]>().map(({ id }) => id);
+  (await client.get(`${projects}${query}`))
+    .is(200)
+    .data<Project[]>()
+    .map(({ id }) => id);
 
 describe('creating', () => {
   test('with a name alone', async () => {
@@ -71,7 +74,11 @@ describe('changing', () => {
     const named = (await ada.patch(at(before.id), { name: 'Renamed' })).is(200).data<Project>();
     expect(named).toMatchObject({ ...before, name: 'Renamed', version: 2, updated_at: expect.any(String) });
     const rest = { description: null, visibility: 'internal', tags: [], metadata: { b: { c: [] } } };
-    expect((await ada.patch(at(before.id), rest)).is(200).data<Project>()).toMatchObject({ ...rest, name: 'Renamed', version: 3 });
+    expect((await ada.patch(at(before.id), rest)).is(200).data<Project>()).toMatchObject({
+      ...rest,
+      name: 'Renamed',
+      version: 3,
+    });
     expect(await read(ada, before.id)).toMatchObject({ ...rest, name: 'Renamed', version: 3 });
   });
 

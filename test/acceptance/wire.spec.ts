@@ -95,7 +95,12 @@ describe('what is no HTTP', () => {
   });
 
   test('a bare CONNECT or TRACE opens nothing and echoes nothing', async () => {
-    (await sendRaw(lines('CONNECT example.com:443 HTTP/1.1', 'Host: example.com:443'), UNREADABLE)).is(400, 404, 405, 501);
+    (await sendRaw(lines('CONNECT example.com:443 HTTP/1.1', 'Host: example.com:443'), UNREADABLE)).is(
+      400,
+      404,
+      405,
+      501,
+    );
     const trace = await sendRaw(lines('TRACE / HTTP/1.1', host, forwardedFor(), 'X-Secret: echo-me'), UNREADABLE);
     expect(trace.is(400, 404, 405, 501).text).not.toContain('echo-me');
   });
@@ -154,17 +159,27 @@ describe('Host and target', () => {
   });
 
   test('OPTIONS may ask about the server', async () => {
-    expect((await sendRaw(lines('OPTIONS * HTTP/1.1', host, forwardedFor()))).is(200, 204).required('allow')).toContain('GET');
+    expect((await sendRaw(lines('OPTIONS * HTTP/1.1', host, forwardedFor()))).is(200, 204).required('allow')).toContain(
+      'GET',
+    );
   });
 
   test('an upgrade to something unknown is not taken', async () => {
-    const head = ['GET /health/live HTTP/1.1', host, 'Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'];
+    const head = [
+      'GET /health/live HTTP/1.1',
+      host,
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+      'Sec-WebSocket-Version: 13',
+    ];
     (await sendRaw(lines(...head), UNREADABLE)).is(200, 400, 426);
   });
 
   test('a Host does not reach links or locations', async () => {
     const body = '{"name":"Hosted"}';
-    const head = jsonPost(`Content-Length: ${body.length}`).map((line) => (line === host ? 'Host: evil.example' : line));
+    const head = jsonPost(`Content-Length: ${body.length}`).map((line) =>
+      line === host ? 'Host: evil.example' : line,
+    );
     const reply = (await sendRaw(lines(...head) + body)).is(201, 400, 421);
     expect(reply.text + (reply.header('location') ?? '')).not.toContain('evil.example');
   });
@@ -304,21 +319,20 @@ describe('Expect', () => {
   });
 
   test('anything else cannot be met', async () => {
-    const reply = await sendRaw(lines('GET /health/live HTTP/1.1', host, forwardedFor(), 'Expect: a-miracle'), UNREADABLE);
+    const reply = await sendRaw(
+      lines('GET /health/live HTTP/1.1', host, forwardedFor(), 'Expect: a-miracle'),
+      UNREADABLE,
+    );
     reply.fails(417, 'expectation_failed');
   });
 });
 
 describe('slow clients', () => {
-  test.each(['headers', 'trickle', 'body'] as const)(
-    'are told so within ten seconds: %s',
-    async (what) => {
-      const { reply, afterMs } = await slow[what];
-      expect(reply).toBeDefined();
-      reply?.fails(408, 'request_timeout');
-      expect(afterMs).toBeGreaterThan(2000);
-      expect(afterMs).toBeLessThan(SLOW_MS + 2500);
-    },
-    20_000,
-  );
+  test.each(['headers', 'trickle', 'body'] as const)('are told so within ten seconds: %s', async (what) => {
+    const { reply, afterMs } = await slow[what];
+    expect(reply).toBeDefined();
+    reply?.fails(408, 'request_timeout');
+    expect(afterMs).toBeGreaterThan(2000);
+    expect(afterMs).toBeLessThan(SLOW_MS + 2500);
+  }, 20_000);
 });

@@ -140,5 +140,5 @@ function isTestFunction(node: ts.Expression): boolean {
 }
 
 function mustNotReadEnvironment(file: string): boolean {
-  return /^(apps|libs)\//.test(file) && !file.startsWith('libs/config/') && !isSpec(file);
+  return /^(apps|libs)\//.test(file) && !/^libs\/(config|testing)\//.test(file) && !isSpec(file);
 }

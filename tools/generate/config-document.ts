@@ -28,3 +28,39 @@ given as \`<NAME>_FILE\`, the path of a file that holds the value. \`node dist/a
 
 ${sections.join('\n')}`;
 }
+
+/** What a newcomer touches first. */
+const COMMON = [
+  'PORT',
+  'HOST',
+  'MANAGEMENT_PORT',
+  'NEXUS_ENV',
+  'NEXUS_DATA_DIR',
+  'PUBLIC_URL',
+  'DATABASE_URL',
+  'ADMIN_EMAIL',
+  'ADMIN_PASSWORD',
+  'AUTH_SECRET',
+  'SMTP_URL',
+  'CORS_ORIGINS',
+  'TRUSTED_PROXIES',
+  'RATE_LIMIT_ANONYMOUS',
+  'RATE_LIMIT_USER',
+  'RATE_LIMIT_ADMIN',
+  'FILE_QUOTA_BYTES',
+  'LOG_LEVEL',
+];
+const TABLE = /(<!-- config: [^>]*-->\n)[\s\S]*?(<!-- \/config -->)/;
+
+/** The README with its table of the commonest variables made anew. @throws Error when the README has no place for it */
+export function withConfigTable(readme: string, slices: readonly Slice[]): string {
+  if (!TABLE.test(readme)) throw new Error('README.md has no <!-- config: … --> section');
+  const fields = new Map(slices.flatMap((slice) => Object.entries(slice.fields)));
+  const rows = COMMON.map((name) => {
+    const field = fields.get(name);
+    if (!field) throw new Error(`${name} is in no configuration slice`);
+    return `| \`${name}\` | ${byDefault(field)} | ${field.description.replaceAll('|', '\\|')} |`;
+  });
+  const table = `\n| variable | default | meaning |\n|---|---|---|\n${rows.join('\n')}\n\n`;
+  return readme.replace(TABLE, (_match, start: string, end: string) => `${start}${table}${end}`);
+}

@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { configDocument } from './config-document.ts';
+import { configDocument, withConfigTable } from './config-document.ts';
 import { errorDocument } from './error-document.ts';
 import { loadPlatform } from './platform.ts';
 import { routeManifest } from './route-manifest.ts';
@@ -17,6 +17,7 @@ const files: Record<string, string> = {
   'docs/openapi.json': `${JSON.stringify(platform.openapi, null, 2)}\n`,
   'docs/errors.md': errorDocument(platform.errors),
   'docs/config.md': configDocument(platform.slices),
+  'README.md': withConfigTable(readFileSync(join(root, 'README.md'), 'utf8'), platform.slices),
   'libs/contracts/src/route-manifest.generated.ts': routeManifest(platform.policies),
 };
 

@@ -1,10 +1,10 @@
 import type { ChildProcess } from 'node:child_process';
-import { type FSWatcher, readdirSync, readFileSync, statSync, watch } from 'node:fs';
+import { type FSWatcher, readdirSync, readFileSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { build, cacheFolder, isBuilt } from './build.mjs';
 import { waitForLock } from './file-lock.mjs';
 import { Progress } from './progress.mjs';
-import { fileFault, StartError } from './start-error.mjs';
+import { codeOf, fileFault, StartError } from './start-error.mjs';
 
 /** Editors write a file in several steps, and a checkout writes many files. */
 const DEBOUNCE_MS = 150;
@@ -27,7 +27,7 @@ export class Rebuilder {
   readonly #root: string;
   readonly #err: NodeJS.WritableStream;
   readonly #onBuilt: () => Promise<void>;
-  readonly #watchers = new Map<string, FSWatcher>();
+  readonly #watchers: FSWatcher[] = [];
   #running: string;
   #timer: NodeJS.Timeout | undefined;
   #child: ChildProcess | undefined;
@@ -56,25 +56,31 @@ export class Rebuilder {
   }
 
   /**
-   * One watch per folder and not a recursive one, which on Linux loses a file that is replaced, as most editors do.
-   * Called again after each change, because folders come and go.
+   * One watch per folder and not a recursive one, which on Linux loses a file that is replaced, as most editors do. Set up
+   * anew after each change, because folders come and go; what happens meanwhile is seen by the look that follows.
    */
   #watchFolders(): void {
-    const folders = ['apps', 'libs'].flatMap((name) => foldersIn(join(this.#root, name)));
-    // A folder that is removed and made again is another one, which the old watch does not see.
-    const wanted = new Map(folders.map((folder) => [`${statSync(folder).ino}:${folder}`, folder]));
-    for (const [key, watcher] of this.#watchers) {
-      if (wanted.has(key)) continue;
-      watcher.close();
-      this.#watchers.delete(key);
-    }
-    for (const [key, folder] of wanted) {
-      if (this.#watchers.has(key)) continue;
+    this.#unwatch();
+    for (const folder of ['apps', 'libs'].flatMap((name) => foldersIn(join(this.#root, name)))) {
       const watcher = watch(folder, () => this.#changed());
       // The folder went away between the look and the watch; its parent's watch tells of it.
       watcher.on('error', () => undefined);
-      this.#watchers.set(key, watcher);
+      this.#watchers.push(watcher);
     }
+  }
+
+  /** A folder that vanished under the look leaves the watch incomplete: look again. */
+  #watchAgain(): void {
+    try {
+      this.#watchFolders();
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error;
+      this.#again = true;
+    }
+  }
+
+  #unwatch(): void {
+    for (const watcher of this.#watchers.splice(0)) watcher.close();
   }
 
   #changed(): void {
@@ -95,7 +101,7 @@ export class Rebuilder {
 
   async #cycle(): Promise<void> {
     try {
-      this.#watchFolders();
+      this.#watchAgain();
       if (!isBuilt(this.#root)) await this.#build();
       const stamp = stampOf(this.#root);
       if (this.#closed || stamp === this.#running) return;
@@ -134,7 +140,7 @@ export class Rebuilder {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
-    for (const watcher of this.#watchers.values()) watcher.close();
+    this.#unwatch();
     this.#child?.kill('SIGTERM');
   }
 

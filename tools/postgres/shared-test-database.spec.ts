@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jest } from '@jest/globals';
@@ -14,6 +14,7 @@ jest.setTimeout(2 * PATIENCE_MS);
 let parent: string;
 beforeEach(() => {
   parent = realpathSync(mkdtempSync(join(tmpdir(), 'nexus-shared-')));
+  chmodSync(parent, 0o755);
 });
 afterEach(() => rmSync(parent, { recursive: true, force: true }));
 
@@ -59,8 +60,9 @@ it('stops and removes everything when the run is killed', async () => {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   await once(run.stdout, 'data');
-  expect(processesIn(parent).length).toBeGreaterThan(0);
+  const before = processesIn(parent).length;
   run.kill('SIGKILL');
+  expect(before).toBeGreaterThan(0);
   expect(await until(() => processesIn(parent).length === 0 && readdirSync(parent).length === 0, PATIENCE_MS)).toBe(
     true,
   );

@@ -2,6 +2,7 @@
  * The file service in a process of its own, for tests that kill it or weigh it. It tells its parent `{ url, token }`
  * when it listens. Told a place, by message or by STALL_AT, it stands still there once and says `{ reached }`.
  */
+import 'reflect-metadata';
 import './source-hooks.mjs';
 
 const source = (path) => import(new URL(`../../../${path}`, import.meta.url).href);
@@ -92,5 +93,4 @@ process.on('message', (stage) => {
 });
 process.send({ url: urls[0], token: mint.token({ sub: env.TEST_USER }) });
 process.once('SIGTERM', () => stop().then(() => process.exit(0)));
-if (env.MEM_PROBE) setInterval(() => { const m = process.memoryUsage(); console.log(Object.entries(m).map(([k, v]) => `${k}=${(v / 1048576).toFixed(1)}`).join(" ")); }, 150);
 process.once('disconnect', () => process.exit(1));

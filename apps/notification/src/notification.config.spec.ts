@@ -21,7 +21,9 @@ describe('configuration of notifications', () => {
       expect(() => load({ NEXUS_ENV })).toThrow(`SMTP_URL is needed with NEXUS_ENV=${NEXUS_ENV}`);
       expect(load({ NEXUS_ENV, SMTP_URL }).get(notificationConfig).SMTP_URL).toBe(SMTP_URL);
     }
-    expect(() => loadProcessConfig([], { DATABASE_URL: 'postgres://localhost/nexus', NEXUS_ENV: 'production' })).not.toThrow();
+    expect(() =>
+      loadProcessConfig([], { DATABASE_URL: 'postgres://localhost/nexus', NEXUS_ENV: 'production' }),
+    ).not.toThrow();
   });
 
   it('refuses what cannot be used, without telling secrets', () => {

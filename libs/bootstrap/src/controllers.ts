@@ -3,22 +3,33 @@ import { MODULE_METADATA } from '@nestjs/common/internal';
 
 type Import = Type | DynamicModule;
 
-/** Every controller of a module and of what it imports. */
-export function collectControllers(root: Type): Type[] {
+function visitModules(root: Type, visit: (module: Type, dynamic: DynamicModule | undefined) => void): void {
   const seen = new Set<unknown>();
-  const controllers: Type[] = [];
-  const visit = (entry: Import) => {
-    const module = 'module' in entry ? entry.module : entry;
+  const walk = (entry: Import) => {
+    const dynamic = 'module' in entry ? entry : undefined;
+    const module = dynamic ? dynamic.module : (entry as Type);
     if (seen.has(module)) return;
     seen.add(module);
-    const read = <T>(key: string) => (Reflect.getMetadata(key, module) ?? []) as T[];
-    controllers.push(...read<Type>(MODULE_METADATA.CONTROLLERS));
-    for (const inner of read<Import>(MODULE_METADATA.IMPORTS)) visit(inner);
-    if ('module' in entry) {
-      controllers.push(...((entry.controllers ?? []) as Type[]));
-      for (const inner of (entry.imports ?? []) as Import[]) visit(inner);
-    }
+    visit(module, dynamic);
+    const imports = (Reflect.getMetadata(MODULE_METADATA.IMPORTS, module) ?? []) as Import[];
+    for (const inner of [...imports, ...((dynamic?.imports ?? []) as Import[])]) walk(inner);
   };
-  visit(root);
-  return [...new Set(controllers)];
+  walk(root);
+}
+
+/** A module and every module it imports. */
+export function collectModules(root: Type): Type[] {
+  const modules: Type[] = [];
+  visitModules(root, (module) => modules.push(module));
+  return modules;
+}
+
+/** Every controller of a module and of what it imports. */
+export function collectControllers(root: Type): Type[] {
+  const controllers = new Set<Type>();
+  visitModules(root, (module, dynamic) => {
+    const declared = (Reflect.getMetadata(MODULE_METADATA.CONTROLLERS, module) ?? []) as Type[];
+    for (const controller of [...declared, ...(dynamic?.controllers ?? [])]) controllers.add(controller);
+  });
+  return [...controllers];
 }

@@ -1,11 +1,12 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
+import type { Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
 import { AccessTokenVerifier, AuthGuard, RevocationList, tokenConfig } from '@nexus/auth-guards';
 import { CachingInterceptor, cachingConfig, ResponseCache } from '@nexus/caching';
 import { type Config, platformConfig, publicUrl } from '@nexus/config';
-import { TokenTrust } from '@nexus/contracts';
+import { type RoutePolicy, TokenTrust } from '@nexus/contracts';
 import { DatabaseRoot, databaseConfig } from '@nexus/database';
 import {
   AnswerInterceptor,
@@ -19,16 +20,15 @@ import {
 import { BUS_SCHEMA, Messaging } from '@nexus/messaging';
 import { type Logger, NestLogger } from '@nexus/observability';
 import { LocalRateLimiter, throttlingConfig } from '@nexus/throttling';
-import { createFront } from './chain/front.js';
-import { RouteTable } from './chain/route-table.js';
 import type { Composition } from './compose.js';
 import { collectControllers } from './controllers.js';
 import { HealthController } from './health.controller.js';
 import { databaseChecks, Health } from './health.js';
+import { createListeners, type Handler, type Listener } from './listeners.js';
 import { localPort } from './local-port.js';
 import { ownContext } from './own-context.js';
 import { platformProviders } from './platform-providers.js';
-import { PolicyParts, policySteps } from './policy.js';
+import { PolicyParts } from './policy.js';
 import { registerProcessMetrics } from './process-metrics.js';
 import { RootModule } from './root.module.js';
 import { StartReport } from './start-report.js';
@@ -45,9 +45,9 @@ export interface NexusApp {
   readonly policy: PolicyParts;
   readonly health: Health;
   readonly report: StartReport;
-  readonly routes: RouteTable;
-  /** One listener, with the whole policy chain; not listening yet. */
-  readonly server: Server;
+  /** Every route that this process serves. */
+  readonly routes: readonly RoutePolicy[];
+  readonly listeners: readonly Listener[];
   readonly unregisterMetrics: () => void;
 }
 
@@ -74,63 +74,73 @@ async function connect(composition: Composition, config: Config, logger: Logger)
   }
 }
 
+/** Checks tokens with what auth says, wherever auth runs. */
+function tokenChecks(trust: TokenTrust, config: Config, process: string) {
+  const context = () => ownContext(process);
+  const revocations = new RevocationList(trust, context);
+  const tokens = config.get(tokenConfig);
+  const verifier = new AccessTokenVerifier(trust, revocations, context, {
+    issuer: publicUrl(config.get(platformConfig)),
+    audience: tokens.TOKEN_AUDIENCE,
+    graceMs: tokens.REVOCATION_GRACE_SECONDS * 1000,
+  });
+  return { revocations, verifier };
+}
+
+/** Fastify as Nest's router and nothing more; its own server never listens: the listeners call its handler. */
+function createAdapter(): { adapter: NexusFastifyAdapter; handler: Handler } {
+  const held: { handler?: Handler } = {};
+  const adapter = new NexusFastifyAdapter({
+    serverFactory: (handler: Handler) => {
+      held.handler = handler;
+      return createServer();
+    },
+    bodyLimit: JSON_LIMIT_BYTES,
+    exposeHeadRoutes: true,
+    skipMiddie: true,
+    genReqId: () => '',
+    routerOptions: { maxParamLength: 512 },
+  } as ConstructorParameters<typeof NexusFastifyAdapter>[0]);
+  if (!held.handler) throw new Error('Fastify made no server');
+  return { adapter, handler: held.handler };
+}
+
 /**
  * Assembles the one Nest app of a process from a composition. Everything global is registered here, once; feature
  * modules register none.
  */
 export async function createApp(composition: Composition, config: Config, logger: Logger): Promise<NexusApp> {
   const modules = await Promise.all(composition.services.map((service) => service.module()));
-  const routes = new RouteTable([
-    ...reflectRoutes('gateway', [HealthController]).map((route) => route.policy),
-    ...composition.services.flatMap((service, i) =>
-      reflectRoutes(service.name, collectControllers(modules[i] as (typeof modules)[number])).map(
-        (route) => route.policy,
-      ),
-    ),
-  ]);
+  const shared = reflectRoutes('gateway', [HealthController]).map((route) => route.policy);
+  const own = composition.services.flatMap((service, i) =>
+    reflectRoutes(service.name, collectControllers(modules[i] as Type)).map((route) => route.policy),
+  );
   const { databases, messaging } = await connect(composition, config, logger);
   let nest: NestFastifyApplication | undefined;
+  let unregisterMetrics = () => {};
   try {
-    const find = <T>(token: Parameters<NestFastifyApplication['get']>[0]): T => {
+    const find = (token: Type): object => {
       if (!nest) throw new Error('A port was called before the modules were made');
-      return nest.get(token, { strict: false }) as T;
+      return nest.get(token, { strict: false });
     };
     const ports = [...composition.ports].map(([token, source]) => ({
       token,
-      client: 'remote' in source ? source.remote : localPort(token, () => find<object>(source.local.provider)),
+      client: 'remote' in source ? source.remote : localPort(token, () => find(source.local.provider)),
     }));
     const trust = ports.find(({ token }) => (token as unknown) === TokenTrust)?.client as TokenTrust;
-    const context = () => ownContext(composition.services[0]?.name ?? 'nexus');
-    const revocations = new RevocationList(trust, context);
-    const tokens = config.get(tokenConfig);
-    const verifier = new AccessTokenVerifier(trust, revocations, context, {
-      issuer: publicUrl(config.get(platformConfig)),
-      audience: tokens.TOKEN_AUDIENCE,
-      graceMs: tokens.REVOCATION_GRACE_SECONDS * 1000,
-    });
+    const { revocations, verifier } = tokenChecks(trust, config, composition.services[0]?.name ?? 'nexus');
     const limiter = new LocalRateLimiter();
     const cache = ResponseCache.of(config.get(cachingConfig));
     const report = new StartReport();
-    const policy = new PolicyParts(config, routes, limiter, cache, verifier, logger, composition.role);
-    let server: Server | undefined;
-    const adapter = new NexusFastifyAdapter({
-      serverFactory: (handler: (request: IncomingMessage, response: ServerResponse) => void) => {
-        server = createFront(policySteps(policy), handler);
-        return server;
-      },
-      bodyLimit: JSON_LIMIT_BYTES,
-      exposeHeadRoutes: true,
-      skipMiddie: true,
-      genReqId: () => '',
-      routerOptions: { maxParamLength: 512 },
-    } as ConstructorParameters<typeof NexusFastifyAdapter>[0]);
-    const unregisterMetrics = registerProcessMetrics({ databases, cache, limits: policy.limits, revocations });
+    const policy = new PolicyParts(config, limiter, cache, verifier, logger, composition.role);
+    const { limits, inFlight } = policy;
+    unregisterMetrics = registerProcessMetrics({ databases, cache, limits, revocations, inFlight });
+    const { adapter, handler } = createAdapter();
     const holder: { health?: Health } = {};
     const providers = platformProviders({ config, logger, databases, messaging, cache, report, ports, holder });
     const root = RootModule.of(modules, { providers, limiter, throttling: config.get(throttlingConfig) });
     nest = await NestFactory.create<NestFastifyApplication>(root, adapter, {
       bodyParser: false,
-      bufferLogs: false,
       abortOnError: false,
       logger: new NestLogger(logger),
     });
@@ -151,23 +161,12 @@ export async function createApp(composition: Composition, config: Config, logger
     );
     await nest.init();
     await adapter.getInstance().ready();
-    if (!server) throw new Error('Fastify made no server');
-    return {
-      composition,
-      config,
-      logger,
-      nest,
-      databases,
-      messaging,
-      revocations,
-      policy,
-      health,
-      report,
-      routes,
-      server,
-      unregisterMetrics,
-    };
+    const listeners = createListeners(composition, config, policy, { own, shared }, handler);
+    const routes = [...shared, ...own];
+    const parts = { composition, config, logger, nest, databases, messaging, revocations, policy, health, report };
+    return { ...parts, routes, listeners, unregisterMetrics };
   } catch (error) {
+    unregisterMetrics();
     await nest?.close().catch(() => undefined);
     await messaging.close(0).catch(() => undefined);
     await databases.close();

@@ -36,7 +36,6 @@ export class PolicyParts {
 
   constructor(
     readonly config: Config,
-    readonly routes: RouteTable,
     readonly limiter: RateLimiter,
     readonly cache: ResponseCache,
     readonly verifier: AccessTokenVerifier,
@@ -65,7 +64,7 @@ export class PolicyParts {
 }
 
 /** The steps of an edge process; an internal one has no limits, cache or CORS: its callers are the platform's own. */
-function steps({ config, routes, limiter, cache, verifier, limits, role }: PolicyParts): Step[] {
+function steps({ config, limiter, cache, verifier, limits, role }: PolicyParts, routes: RouteTable): Step[] {
   const throttling = config.get(throttlingConfig);
   if (role === 'internal') return [admit, findRoute(routes), credentials(verifier), gate(routes)];
   return [
@@ -117,10 +116,10 @@ function finished(parts: PolicyParts, exchange: Exchange): void {
   });
 }
 
-/** How a listener of this process treats what it takes. */
-export function policySteps(parts: PolicyParts): FrontOptions {
+/** How a listener of this process treats what it takes, for the routes it serves. */
+export function policySteps(parts: PolicyParts, routes: RouteTable): FrontOptions {
   return {
-    steps: steps(parts),
+    steps: steps(parts, routes),
     defaults: parts.defaults,
     inFlight: parts.inFlight,
     addressOf: (request: IncomingMessage) => {

@@ -2,6 +2,7 @@ import type { RevocationList } from '@nexus/auth-guards';
 import type { ResponseCache } from '@nexus/caching';
 import type { DatabaseRoot } from '@nexus/database';
 import { registerCollector } from '@nexus/observability';
+import type { InFlight } from './chain/in-flight.js';
 import type { LimitCounters } from './chain/limits.js';
 
 /** What the process counts besides requests. */
@@ -10,12 +11,16 @@ export interface Measured {
   readonly cache: ResponseCache;
   readonly limits: LimitCounters;
   readonly revocations: RevocationList;
+  readonly inFlight: InFlight;
 }
 
 /** Registers the gauges and counters of the process. @returns takes them away again */
-export function registerProcessMetrics({ databases, cache, limits, revocations }: Measured): () => void {
+export function registerProcessMetrics({ databases, cache, limits, revocations, inFlight }: Measured): () => void {
   const counter = { type: 'counter' } as const;
   const gone = [
+    registerCollector('http_server_active_requests', 'HTTP requests that are being answered.', ['service'], () =>
+      [...inFlight.byService()].map(([service, value]) => ({ labels: { service }, value })),
+    ),
     registerCollector('db_pool_connections', 'Database connections by service and state.', ['service', 'state'], () =>
       databases.budget.stats().flatMap(({ name, open, idle, waiting }) => [
         { labels: { service: name, state: 'used' }, value: open - idle },

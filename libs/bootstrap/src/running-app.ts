@@ -2,7 +2,9 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { platformConfig } from '@nexus/config';
 import { flushLogs } from '@nexus/observability';
+import { collectModules } from './controllers.js';
 import type { NexusApp } from './create-app.js';
+import type { ServiceDefinition } from './define-service.js';
 import { Housekeeping } from './housekeeping.js';
 import { startsWithService } from './lifecycle-hooks.js';
 import { createManagementServer } from './management.js';
@@ -41,19 +43,29 @@ async function listen(server: Server, variable: string, host: string, port: numb
   return `http://${family === 'IPv6' ? `[${address}]` : address}:${bound}`;
 }
 
+interface Container {
+  readonly container: {
+    getModules(): Map<string, { metatype: unknown; providers: Map<unknown, { instance: unknown }> }>;
+  };
+}
+
+/** What the modules of a service hold. */
+async function providersOf(app: NexusApp, service: ServiceDefinition): Promise<Set<unknown>> {
+  const own = new Set<unknown>(collectModules(await service.module()));
+  const instances = new Set<unknown>();
+  for (const module of (app.nest as unknown as Container).container.getModules().values()) {
+    if (own.has(module.metatype)) for (const { instance } of module.providers.values()) instances.add(instance);
+  }
+  return instances;
+}
+
 /** Lets each service do its start-up work, then starts its subscriptions and jobs. */
 async function startServices(app: NexusApp): Promise<void> {
   const { composition, nest, messaging, databases } = app;
-  const container = nest as unknown as {
-    container: { getModules(): Map<string, { providers: Map<unknown, { instance: unknown }> }> };
-  };
-  const providers = new Set<unknown>();
-  for (const module of container.container.getModules().values()) {
-    for (const { instance } of module.providers.values()) providers.add(instance);
-  }
-  for (const provider of providers) {
-    if (startsWithService(provider))
-      await provider.onServiceStart(ownContext(composition.services[0]?.name ?? 'nexus'));
+  for (const service of composition.services) {
+    for (const provider of await providersOf(app, service)) {
+      if (startsWithService(provider)) await provider.onServiceStart(ownContext(service.name));
+    }
   }
   for (const service of composition.services) {
     for (const { event, handler } of service.subscribes) {
@@ -86,17 +98,17 @@ export async function runApp(app: NexusApp): Promise<RunningApp> {
     );
     await startServices(app);
     await app.revocations.start();
-    // Internal processes have a port per service; how they are reached comes with the listeners of that shape.
-    const port = app.composition.role === 'edge' ? platform.PORT : (app.composition.services[0]?.port ?? platform.PORT);
-    const url = await listen(app.server, 'PORT', platform.HOST, port);
+    const urls: string[] = [];
+    for (const { server, setting, port } of app.listeners)
+      urls.push(await listen(server, setting, platform.HOST, port));
     housekeeping.start();
     health.markReady();
     logger.info('The process is ready', {
       'event.action': 'process-ready',
-      url,
+      urls,
       services: app.composition.services.map((s) => s.name),
     });
-    return { app, urls: [url], managementUrl, stop };
+    return { app, urls, managementUrl, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -115,7 +127,7 @@ function closed(server: Server): Promise<void> {
  * close what was opened, last first. Each phase is timed.
  */
 async function shutDown(app: NexusApp, management: Server, housekeeping: Housekeeping): Promise<void> {
-  const { config, logger, health, policy, server, messaging, databases, nest, revocations } = app;
+  const { config, logger, health, policy, listeners, messaging, databases, nest, revocations } = app;
   const { SHUTDOWN_DRAIN_MS, SHUTDOWN_TIMEOUT_MS } = config.get(platformConfig);
   const phases: Record<string, number> = {};
   const phase = async (name: string, work: () => Promise<unknown>) => {
@@ -131,12 +143,12 @@ async function shutDown(app: NexusApp, management: Server, housekeeping: Houseke
   policy.announceStop();
   await phase('drain', () => new Promise((resolve) => setTimeout(resolve, SHUTDOWN_DRAIN_MS)));
   await phase('requests', async () => {
-    const done = closed(server);
-    server.closeIdleConnections();
+    const done = Promise.all(listeners.map(({ server }) => closed(server)));
+    for (const { server } of listeners) server.closeIdleConnections();
     policy.inFlight.cancelStreams();
     const left = await policy.inFlight.drained(SHUTDOWN_TIMEOUT_MS);
     if (left > 0) logger.warn('Requests were cut off at shutdown', { left });
-    server.closeAllConnections();
+    for (const { server } of listeners) server.closeAllConnections();
     await done;
   });
   await phase('jobs', () => messaging.close(SHUTDOWN_TIMEOUT_MS));

@@ -118,11 +118,10 @@ function watchSignals(running: RunningApp): void {
 
 /** A crash outside any request: say so, and end, because nothing is certain any more. */
 function watchCrashes(): void {
+  const logger = createLogger({ service: 'nexus', version: '', environment: '', level: 'fatal' });
   const crash = (error: unknown) => {
-    process.stderr.write(
-      `${JSON.stringify({ 'log.level': 'fatal', message: 'The process crashed', 'error.message': String((error as Error)?.stack ?? error) })}\n`,
-    );
-    void flushLogs().finally(() => process.exit(1));
+    logger.fatal('The process crashed', { error });
+    process.exit(1);
   };
   process.on('uncaughtException', crash);
   process.on('unhandledRejection', crash);

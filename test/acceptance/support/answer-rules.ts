@@ -10,7 +10,8 @@ const WINDOW_SECONDS = 60;
 const SUCCESS_KEYS = ['data', 'page', 'request_id', 'success'];
 const ERROR_KEYS = ['details', 'error', 'error_code', 'request_id', 'success'];
 /** What a 5xx must never let out. */
-const INSIDE = /\bat .+:\d+:\d+|node_modules|\b(SELECT|INSERT|UPDATE|DELETE) .+ (FROM|INTO|SET) |ECONNREFUSED|postgres|\.ts\b/;
+const INSIDE =
+  /\bat .+:\d+:\d+|node_modules|\b(SELECT|INSERT|UPDATE|DELETE) .+ (FROM|INTO|SET) |ECONNREFUSED|postgres|\.ts\b/;
 
 /** How far the rules hold for an answer. */
 export interface RuleScope {
@@ -39,7 +40,10 @@ export function assertRules(reply: Reply, scope: RuleScope): void {
     if (reply.bytes.length > 0) fail(reply, 'HEAD is answered without a body');
     return;
   }
-  if (reply.status >= 400) return assertError(reply);
+  if (reply.status >= 400) {
+    assertError(reply);
+    return;
+  }
   const type = reply.header('content-type') ?? '';
   const wrapped = /^application\/json\b/.test(type) && !isBare(scope.path);
   if (wrapped && reply.status >= 200 && reply.status < 300) assertEnvelope(reply);
@@ -53,7 +57,8 @@ function isBare(path: string): boolean {
 function assertHeaders(reply: Reply, { givenId }: RuleScope): void {
   const id = reply.header('x-request-id') ?? '';
   if (!UUID_V4.test(id)) fail(reply, 'X-Request-Id is a UUID v4 on every answer');
-  if (givenId !== undefined && UUID_V4.test(givenId) && id !== givenId) fail(reply, 'a UUID v4 from the client is kept');
+  if (givenId !== undefined && UUID_V4.test(givenId) && id !== givenId)
+    fail(reply, 'a UUID v4 from the client is kept');
   if (givenId !== undefined && !UUID_V4.test(givenId) && id === givenId) fail(reply, 'other request ids are replaced');
   if (reply.header('x-content-type-options') !== 'nosniff') fail(reply, 'X-Content-Type-Options: nosniff');
   if (!reply.header('referrer-policy')) fail(reply, 'Referrer-Policy');

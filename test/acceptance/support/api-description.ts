@@ -1,4 +1,4 @@
-import type { Ajv2020 } from 'ajv/dist/2020.js';
+import type { Ajv2020, ValidateFunction } from 'ajv/dist/2020.js';
 import { randomAddress } from './chance.js';
 import { environment } from './environment.js';
 import { createValidator, faultsOf } from './json-schema.js';
@@ -14,15 +14,18 @@ export interface Operation {
 }
 
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
-const ROOT = 'openapi';
-
-function pointer(...parts: string[]): string {
-  return `${ROOT}#/${parts.map((part) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'))).join('/')}`;
-}
-
 function patternOf(path: string): RegExp {
   const parts = path.split(/\{[^}]+\}/).map((part) => part.replaceAll(/[.*+?^$()|[\]\\]/g, '\\$&'));
   return new RegExp(`^${parts.join('[^/]+')}$`);
+}
+
+/** A path as it is meant (RFC 3986 §6.2.2.2); one that is malformed stays as it is. */
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
 }
 
 /** Whether a media type is one that is described. */
@@ -36,6 +39,7 @@ function mediaMatch(described: readonly string[], type: string): string | undefi
 export class ApiDescription {
   readonly operations: readonly Operation[];
   private readonly ajv: Ajv2020 = createValidator();
+  private readonly validators = new Map<Json, ValidateFunction>();
   private readonly patterns: readonly { readonly pattern: RegExp; readonly path: string }[];
 
   constructor(readonly document: Json) {
@@ -51,12 +55,12 @@ export class ApiDescription {
     this.patterns = Object.keys(paths)
       .sort((a, b) => a.split('{').length - b.split('{').length)
       .map((path) => ({ pattern: patternOf(path), path }));
-    this.ajv.addSchema(document, ROOT, false, false);
   }
 
   find(method: string, path: string): Operation | undefined {
     const name = method === 'HEAD' ? 'get' : method.toLowerCase();
-    const found = this.patterns.find(({ pattern }) => pattern.test(path));
+    const plain = decoded(path);
+    const found = this.patterns.find(({ pattern }) => pattern.test(plain));
     return this.operations.find((operation) => operation.path === found?.path && operation.method === name);
   }
 
@@ -78,24 +82,38 @@ export class ApiDescription {
     const type = reply.header('content-type') ?? '';
     const media = mediaMatch(Object.keys(content), type);
     if (media === undefined) {
-      throw new Error(`${reply.summary}\n  OpenAPI describes no ${type} for ${operation.method} ${operation.path} ${status}`);
+      throw new Error(
+        `${reply.summary}\n  OpenAPI describes no ${type} for ${operation.method} ${operation.path} ${status}`,
+      );
     }
     if (!/json\b/.test(type) || !content[media]?.schema) return;
-    this.assertSchema(reply, pointer('paths', operation.path, operation.method, 'responses', status, 'content', media, 'schema'));
+    this.assertSchema(reply, content[media].schema as Json);
   }
 
-  private assertSchema(reply: Reply, ref: string): void {
-    const validate = this.ajv.getSchema(ref) ?? this.ajv.compile({ $ref: ref });
+  private assertSchema(reply: Reply, schema: Json): void {
+    let validate = this.validators.get(schema);
+    if (!validate) {
+      validate = this.validatorOf(schema);
+      this.validators.set(schema, validate);
+    }
     if (!validate(JSON.parse(reply.text))) {
       throw new Error(`${reply.summary}\n  is not what OpenAPI describes:\n${faultsOf(validate.errors)}`);
     }
+  }
+
+  /** A validator of a schema of this document. @throws Error when it is none */
+  validatorOf(schema: Json): ValidateFunction {
+    return this.ajv.compile({ allOf: [schema], components: this.document.components });
   }
 
   /** Follows `$ref`s within the document. */
   resolve(value: Json | undefined): Json | undefined {
     let found = value;
     while (typeof found?.$ref === 'string') {
-      const parts = found.$ref.slice(2).split('/').map((part) => decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~'));
+      const parts = found.$ref
+        .slice(2)
+        .split('/')
+        .map((part) => decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~'));
       found = parts.reduce<Json | undefined>((at, part) => at?.[part] as Json | undefined, this.document);
     }
     return found;

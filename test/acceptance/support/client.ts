@@ -1,5 +1,5 @@
-import { apiDescription } from './api-description.js';
 import { assertRules } from './answer-rules.js';
+import { apiDescription } from './api-description.js';
 import { randomAddress } from './chance.js';
 import { environment } from './environment.js';
 import { Reply } from './reply.js';
@@ -58,7 +58,7 @@ export class Client {
 
   async send(method: Method, target: string, options: CallOptions = {}): Promise<Reply> {
     const query = options.query
-      ? `?${new URLSearchParams(Object.entries(options.query).map(([name, value]) => [name, String(value)]))}`
+      ? `?${new URLSearchParams(Object.entries(options.query).map(([name, value]): [string, string] => [name, String(value)]))}`
       : '';
     const { body, type } = bodyOf(options);
     const headers = { ...this.headers, ...(type ? { 'content-type': type } : {}), ...options.headers };

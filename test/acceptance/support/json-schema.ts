@@ -7,6 +7,8 @@ const EMAIL = /^[^\s@]+@[^\s@]+$/;
 
 /** Keywords of OpenAPI's dialect that validate nothing (https://spec.openapis.org/oas/v3.1.1#schema-object). */
 const ANNOTATIONS = ['example', 'xml', 'externalDocs', 'discriminator'];
+/** Where a schema taken out of a document has what it refers to. */
+const SURROUNDINGS = ['components'];
 
 function isUri(text: string): boolean {
   return URL.canParse(text);
@@ -22,7 +24,7 @@ export function createValidator(): Ajv2020 {
     strictRequired: false,
     validateFormats: true,
   });
-  ajv.addVocabulary(ANNOTATIONS);
+  ajv.addVocabulary([...ANNOTATIONS, ...SURROUNDINGS]);
   ajv.addFormat('uuid', UUID);
   ajv.addFormat('date-time', DATE_TIME);
   ajv.addFormat('email', EMAIL);

@@ -41,7 +41,10 @@ export function askLocally(path: string, headers: Readonly<Record<string, string
 /** The captured mails to this address, newest first. */
 export async function mailsTo(email: string): Promise<Mail[]> {
   const reply = await askLocally(`/dev/mail/messages?to=${encodeURIComponent(email)}`);
-  return reply.is(200).data<Mail[]>().filter((mail) => mail.to.includes(email));
+  return reply
+    .is(200)
+    .data<Mail[]>()
+    .filter((mail) => mail.to.includes(email));
 }
 
 /** Waits for a mail to this address whose subject fits. */

@@ -1,5 +1,5 @@
-import { Client } from './client.js';
 import { randomAddress, randomEmail, randomPassword, randomWord } from './chance.js';
+import { Client } from './client.js';
 import { environment } from './environment.js';
 import type { Project, SignedIn, Tokens } from './resources.js';
 

@@ -83,7 +83,8 @@ export class RawConnection {
   /** Resolves when the server has closed the connection; bytes that are no answer are an error. */
   async closedByServer(withinMs = ANSWER_MS): Promise<void> {
     if (!this.ended) await within(once(this.socket, 'close'), withinMs, 'the end of the connection');
-    if (this.reader.pending.length > 0) throw new Error(`Stray bytes: ${this.reader.pending.toString('latin1', 0, 200)}`);
+    if (this.reader.pending.length > 0)
+      throw new Error(`Stray bytes: ${this.reader.pending.toString('latin1', 0, 200)}`);
   }
 
   destroy(): void {

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { Injectable } from '@nestjs/common';
+import { packageRoot } from '@nexus/config';
 
 /** A file as it is served. */
 export interface Asset {
@@ -75,7 +76,7 @@ export class StaticAssets {
   document(): Promise<Asset> {
     let found = this.loaded.get('openapi');
     if (!found) {
-      const file = new URL('../../../../../docs/openapi.json', import.meta.url);
+      const file = join(packageRoot, 'docs/openapi.json');
       found = readFile(file).then((body) => asset(body, 'application/json; charset=utf-8'));
       this.loaded.set('openapi', found);
     }

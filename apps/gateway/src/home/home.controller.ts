@@ -1,12 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { Controller } from '@nestjs/common';
 import { Public } from '@nexus/auth-guards';
+import { packageVersion } from '@nexus/config';
 import { Endpoint } from '@nexus/http';
 import { discovery } from './home.schemas.js';
-
-const { version } = JSON.parse(readFileSync(new URL('../../../../../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
 
 /** Where a client that knows nothing but the address finds the rest. */
 @Public()
@@ -21,7 +17,7 @@ export class HomeController {
   discovery() {
     return {
       name: 'Nexus',
-      version,
+      version: packageVersion,
       links: {
         docs: '/docs',
         openapi: '/api/v1/openapi.json',

@@ -25,7 +25,9 @@ function decoded(value = ''): string {
   const joined = value.replace(/\?= =\?/g, '?==?');
   return joined.replace(/=\?UTF-8\?([QB])\?([^?]*)\?=/gi, (_, kind: string, text: string) => {
     if (kind.toUpperCase() === 'B') return Buffer.from(text, 'base64').toString('latin1');
-    return text.replaceAll('_', ' ').replace(/=([0-9A-F]{2})/g, (__, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+    return text
+      .replaceAll('_', ' ')
+      .replace(/=([0-9A-F]{2})/g, (__, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
   });
 }
 
@@ -86,7 +88,12 @@ describe('mail over SMTP', () => {
   it('lets no text become a header, another recipient or a command', async () => {
     const nasty = fc.oneof(
       fc.string({ unit: fc.constantFrom('\r', '\n', ':', ' ', 'a', '<', '>', ',', '\0', 'é', '"') }),
-      fc.constantFrom('x\r\nBcc: all@corp.example', 'x\nX-Evil: 1\n\nbody', '\r\n.\r\nMAIL FROM:<evil@x>', 'a\u2028Bcc: b'),
+      fc.constantFrom(
+        'x\r\nBcc: all@corp.example',
+        'x\nX-Evil: 1\n\nbody',
+        '\r\n.\r\nMAIL FROM:<evil@x>',
+        'a\u2028Bcc: b',
+      ),
     );
     await transport.send(mail(), SIGNAL);
     const names = (got: ReceivedMail) => got.headers.map(([name]) => name);
@@ -130,7 +137,11 @@ describe('mail over SMTP', () => {
       server.script = (asked) => (asked === command ? reply : undefined);
       // A connection of its own: one that is signed in already does not sign in again.
       await connect();
-      expect([command, reply, await fault()]).toEqual([command, reply, expect.objectContaining({ message, permanent })]);
+      expect([command, reply, await fault()]).toEqual([
+        command,
+        reply,
+        expect.objectContaining({ message, permanent }),
+      ]);
     }
     server.script = () => undefined;
     await transport.send(mail(), SIGNAL);
@@ -146,14 +157,19 @@ describe('mail over SMTP', () => {
     setTimeout(() => stop.abort(), 100);
     expect(await waiting).toMatchObject({ permanent: false });
     await server.stop();
-    expect(await fault()).toMatchObject({ message: expect.stringMatching(/^E(SOCKET|CONNECTION|CONNREFUSED)$/), permanent: false });
+    expect(await fault()).toMatchObject({
+      message: expect.stringMatching(/^E(SOCKET|CONNECTION|CONNREFUSED)$/),
+      permanent: false,
+    });
   });
 
   it('tells of a failure in codes alone', () => {
     const text = fc.string();
     fc.assert(
       fc.property(fc.record({ message: text, code: text, command: text, response: text, stack: text }), (error) => {
-        expect(smtpFault(error).message).toMatch(/^E?[A-Z_]+( \d{3})?( [245](\.\d{1,3}){2})?( (MAIL FROM|RCPT TO|DATA))?$/);
+        expect(smtpFault(error).message).toMatch(
+          /^E?[A-Z_]+( \d{3})?( [245](\.\d{1,3}){2})?( (MAIL FROM|RCPT TO|DATA))?$/,
+        );
       }),
     );
     expect(smtpFault(undefined)).toMatchObject({ message: 'EUNKNOWN', permanent: false });

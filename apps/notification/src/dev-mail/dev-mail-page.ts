@@ -37,7 +37,9 @@ time{color:var(--quiet);font-size:13px;font-variant-numeric:tabular-nums;white-s
 dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:6px 18px;margin:0;padding:16px 20px}
 dt{color:var(--quiet)}
 dd{margin:0;overflow-wrap:anywhere}
-iframe{display:block;width:100%;height:72vh;min-height:420px;border:0;background:#fff}
+dd time{color:inherit;font-size:inherit}
+.frame{height:620px;min-height:200px;resize:vertical}
+iframe{display:block;width:100%;height:100%;border:0;background:#fff}
 pre{margin:0;padding:16px 20px;overflow-x:auto;white-space:pre-wrap;overflow-wrap:anywhere;font:13px/1.6 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
 `;
 
@@ -90,10 +92,10 @@ export function mailListPage(
     ? 'What the platform would send appears here; nothing leaves this machine.'
     : 'SMTP_URL is set: mail goes to that server and is not captured.';
   const empty = markup`<div class="card empty"><p><strong>No mail yet</strong></p><p class="quiet">${why}</p></div>`;
-  const count = mails.length === 1 ? '1 mail' : `${mails.length} mails`;
+  const count = mails.length === 1 ? '1 mail' : `${mails.length} mails, newest first`;
   return page(
     'Captured mail · Nexus',
-    markup`<header><h1>Captured mail</h1><span class="quiet">${count}, newest first</span></header>
+    markup`<header><h1>Captured mail</h1>${mails.length === 0 ? '' : markup`<span class="quiet">${count}</span>`}</header>
 ${mails.length === 0 ? empty : markup`<ul class="card mails">${rows}</ul>`}`,
   );
 }
@@ -103,11 +105,11 @@ export function mailPage({ subject, sender, recipient, html, plain, headers, cre
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
   return page(
     `${subject} · Captured mail · Nexus`,
-    markup`<header><a href="/dev/mail">All mail</a></header>
+    markup`<header><a href="/dev/mail">← All mail</a></header>
 <header><h1>${subject}</h1></header>
 <dl class="card"><dt>From</dt><dd>${sender}</dd><dt>To</dt><dd>${recipient}</dd><dt>When</dt><dd>${shownTime(createdAt)}</dd></dl>
 <h2>HTML</h2>
-<div class="card"><iframe title="The mail as HTML" sandbox="allow-popups allow-popups-to-escape-sandbox" referrerpolicy="no-referrer" srcdoc="${html}"></iframe></div>
+<div class="card frame"><iframe title="The mail as HTML" sandbox="allow-popups allow-popups-to-escape-sandbox" referrerpolicy="no-referrer" srcdoc="${html}"></iframe></div>
 <h2>Text</h2>
 <pre class="card">${plain}</pre>
 <h2>Headers</h2>

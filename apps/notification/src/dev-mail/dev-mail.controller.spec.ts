@@ -9,7 +9,11 @@ import { PAGE_POLICY } from './dev-mail-page.js';
 jest.setTimeout(30_000);
 
 /** A request with exactly these headers, which `fetch` would not send. */
-function ask(url: string, path: string, headers: Record<string, string> = {}): Promise<{ status: number; text: string }> {
+function ask(
+  url: string,
+  path: string,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const sent = request(`${url}${path}`, { agent: false, headers }, (response) => {
       let text = '';
@@ -84,14 +88,15 @@ describe('captured mail in development', () => {
     const host = new URL(app.url).host;
     for (const path of paths) {
       expect([path, (await ask(app.url, path, { host })).status]).toEqual([path, 200]);
-      for (const headers of [
+      const foreign: Record<string, string>[] = [
         { host: 'evil.example' },
         { host: `evil.example:${new URL(app.url).port}` },
         { host, 'x-forwarded-for': '127.0.0.1' },
         { host, forwarded: 'for=127.0.0.1' },
         { host, origin: 'https://evil.example' },
-      ]) {
-        const { status, text } = await ask(app.url, path, headers as Record<string, string>);
+      ];
+      for (const headers of foreign) {
+        const { status, text } = await ask(app.url, path, headers);
         expect([path, headers, status, JSON.parse(text).details[0].code]).toEqual([path, headers, 404, 'not_found']);
         expect(text).not.toContain('secret');
       }
@@ -111,7 +116,13 @@ describe('captured mail in staging and production', () => {
   it('is not there', async () => {
     for (const NEXUS_ENV of ['staging', 'production']) {
       app = await startTestApp({ services: [notificationService], env: { NEXUS_ENV, SMTP_URL: 'smtp://127.0.0.1:1' } });
-      for (const path of ['/dev/mail', '/dev/mail/messages', `/dev/mail/${uuidv7()}`, '/dev/mail/x'])
+      for (const path of [
+        '/dev/mail',
+        '/dev/mail/messages',
+        `/dev/mail/${uuidv7()}`,
+        '/dev/mail/x',
+        '/dev/mail/messages?x=1',
+      ])
         expect([path, (await app.call('GET', path)).body.details?.[0]?.code]).toEqual([path, 'not_found']);
       await app.stop();
       app = undefined;

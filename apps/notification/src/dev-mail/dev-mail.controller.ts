@@ -1,4 +1,4 @@
-import { Controller, Param, Query, Req, Res } from '@nestjs/common';
+import { Controller, Param, Query, Req, Res, UseGuards } from '@nestjs/common';
 import { Public } from '@nexus/auth-guards';
 import { Endpoint, exchangeOf, writeAnswer } from '@nexus/http';
 import type { Page } from '@nexus/kernel';
@@ -12,6 +12,7 @@ import {
 } from './dev-mail.schemas.js';
 import { DevMailService } from './dev-mail.service.js';
 import { PAGE_POLICY } from './dev-mail-page.js';
+import { LocalVisitorGuard } from './local-visitor.guard.js';
 
 const HEADERS = [
   'Content-Security-Policy',
@@ -31,13 +32,14 @@ function send({ raw }: FastifyRequest, reply: FastifyReply, page: string): void 
 
 /** Captured mail, in development and from this machine alone. */
 @Public()
+@UseGuards(LocalVisitorGuard)
 @Controller('dev/mail')
 export class DevMailController {
   constructor(private readonly mails: DevMailService) {}
 
   @Endpoint('GET', '', { operation: 'getCapturedMails', summary: 'Captured mail', produces: 'html', hidden: true })
   async list(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    send(request, reply, await this.mails.listPage(request.raw));
+    send(request, reply, await this.mails.listPage());
   }
 
   @Endpoint('GET', 'messages', {
@@ -46,11 +48,8 @@ export class DevMailController {
     list: capturedMailSchema,
     hidden: true,
   })
-  messages(
-    @Req() request: FastifyRequest,
-    @Query({ schema: messagesQuery }) { to }: MessagesQuery,
-  ): Promise<Page<CapturedMailView>> {
-    return this.mails.messages(request.raw, to);
+  messages(@Query({ schema: messagesQuery }) { to }: MessagesQuery): Promise<Page<CapturedMailView>> {
+    return this.mails.messages(to);
   }
 
   @Endpoint('GET', ':mail', {
@@ -64,6 +63,6 @@ export class DevMailController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    send(request, reply, await this.mails.mailPage(request.raw, mail));
+    send(request, reply, await this.mails.mailPage(mail));
   }
 }

@@ -117,7 +117,8 @@ describe('the inbox over HTTP', () => {
   });
 
   it('answers from the cache until something changes', async () => {
-    const state = async (path: string) => (await get(path)).headers.get('cache-status')?.replace(/;.*(l1|miss).*/, '; $1');
+    const state = async (path: string) =>
+      (await get(path)).headers.get('cache-status')?.replace(/;.*(l1|miss).*/, '; $1');
     for (const path of ['', '/unread-count']) {
       expect([await state(path), await state(path)]).toEqual(['nexus; miss', 'nexus; l1']);
       await add('new');

@@ -19,13 +19,23 @@ describe('inboxes', () => {
 
   afterAll(() => platform.close());
 
-  const entry = (userId: string, title = 'T') => ({ id: uuidv7(), userId, category: 'project', title, body: '', data: {} });
+  const entry = (userId: string, title = 'T') => ({
+    id: uuidv7(),
+    userId,
+    category: 'project',
+    title,
+    body: '',
+    data: {},
+  });
   const add = (userId: string, title?: string) => db.transaction((tx) => inboxes.insert(tx, entry(userId, title)));
 
   it('gives places in the order of commits, so that a reader who goes on from a place misses nothing', async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.array(fc.record({ hold: fc.integer({ min: 0, max: 6 }), fails: fc.boolean() }), { minLength: 2, maxLength: 6 }),
+        fc.array(fc.record({ hold: fc.integer({ min: 0, max: 6 }), fails: fc.boolean() }), {
+          minLength: 2,
+          maxLength: 6,
+        }),
         async (writers) => {
           const userId = uuidv7();
           const committed: string[] = [];

@@ -9,7 +9,12 @@ const publicUrl = 'https://nexus.example';
 const nasty = fc.oneof(
   fc.string({ unit: 'binary' }),
   fc.string({ unit: fc.constantFrom('<', '>', '"', "'", '&', ';', '\r', '\n', '\u2028', '\u202e', '=', 'a', ' ') }),
-  fc.constantFrom('</td><script>alert(1)</script>', '"><img src=x onerror=alert(1)>', 'x\r\nBcc: all@corp.example\r\n\r\nhi', '&lt;b&gt;'),
+  fc.constantFrom(
+    '</td><script>alert(1)</script>',
+    '"><img src=x onerror=alert(1)>',
+    'x\r\nBcc: all@corp.example\r\n\r\nhi',
+    '&lt;b&gt;',
+  ),
 );
 
 /** Names of all tags in order, with the names of their attributes: what text may never change. */
@@ -48,7 +53,12 @@ describe('mails', () => {
     expect(welcome).toMatchObject({ template: 'welcome', subject: 'Welcome to Nexus' });
     expect(welcome.html).toContain('Welcome, Ada &lt;3');
     expect(welcome.text).toContain('Welcome, Ada <3');
-    const changed = passwordChangedMail({ email: 'ada@corp.example', address: '::1', changedAt: new Date('2026-01-31T12:34:56Z'), publicUrl });
+    const changed = passwordChangedMail({
+      email: 'ada@corp.example',
+      address: '::1',
+      changedAt: new Date('2026-01-31T12:34:56Z'),
+      publicUrl,
+    });
     for (const part of ['ada@corp.example', '2026-01-31 12:34 UTC', '::1']) {
       expect(changed.html).toContain(part);
       expect(changed.text).toContain(part);
@@ -64,7 +74,16 @@ describe('mails', () => {
   });
 
   it("carry no address into a stranger's mailbox by way of a name", () => {
-    for (const name of ['Win at www.evil.example', 'http://evil', 'Visit evil.com', 'a@b', 'evil.example/x', '\u202e', '', '\r\n'])
+    for (const name of [
+      'Win at www.evil.example',
+      'http://evil',
+      'Visit evil.com',
+      'a@b',
+      'evil.example/x',
+      '\u202e',
+      '',
+      '\r\n',
+    ])
       expect([name, speakableName(name)]).toEqual([name, undefined]);
     for (const name of ['Ada Lovelace', 'J. R. R. Tolkien', "Conan O'Brien", '李小龍', 'Dr. Who'])
       expect(speakableName(name)).toBe(name);

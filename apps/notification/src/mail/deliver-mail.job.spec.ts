@@ -4,7 +4,14 @@ import type { Database } from '@nexus/database';
 import { uuidv7 } from '@nexus/kernel';
 import { BUS_SCHEMA, Messaging } from '@nexus/messaging';
 import { createLogger, MemoryDestination } from '@nexus/observability';
-import { openTestPlatform, runSource, SmtpServer, type SourceProcess, type TestPlatform, testContext } from '@nexus/testing';
+import {
+  openTestPlatform,
+  runSource,
+  SmtpServer,
+  type SourceProcess,
+  type TestPlatform,
+  testContext,
+} from '@nexus/testing';
 import { CaptureMailTransport } from '../adapters/capture-mail-transport.local.js';
 import { SmtpMailTransport } from '../adapters/smtp-mail-transport.client.js';
 import { notificationService } from '../index.js';
@@ -90,7 +97,13 @@ describe('delivery of mail', () => {
 
   afterAll(() => platform.close());
 
-  const logger = createLogger({ service: 'test', version: '0', environment: 'development', level: 'debug', destination: log });
+  const logger = createLogger({
+    service: 'test',
+    version: '0',
+    environment: 'development',
+    level: 'debug',
+    destination: log,
+  });
   const job = (transport: MailTransport) => new DeliverMailJob(db, deliveries, transport, logger);
   const captured = () => new CapturedMailsRepository(db);
   const mail = { template: 'welcome', subject: 'Hi', html: '<p>Hi</p>', text: 'Hi' };
@@ -101,7 +114,8 @@ describe('delivery of mail', () => {
   };
   const of = (userId: string) => db.dataSource.getRepository(DeliveryEntity).findOneByOrFail({ userId });
   const state = (id: string) => db.dataSource.getRepository(DeliveryEntity).findOneByOrFail({ id });
-  const count = async (sql: string) => Number((await db.query<{ n: string }>(`SELECT count(*) AS n FROM ${sql}`))[0]?.n);
+  const count = async (sql: string) =>
+    Number((await db.query<{ n: string }>(`SELECT count(*) AS n FROM ${sql}`))[0]?.n);
   const until = async (holds: () => Promise<boolean>, what: string) => {
     const end = Date.now() + DEADLINE_MS;
     while (!(await holds())) {
@@ -121,7 +135,9 @@ describe('delivery of mail', () => {
   /** As if the time of whatever is under way were over. */
   const aMinutePasses = async () => {
     await db.query(`UPDATE bus.job SET started_on = started_on - interval '1 minute' WHERE state = 'active'`);
-    await db.query(`UPDATE notification.deliveries SET claimed_at = claimed_at - interval '1 minute' WHERE status = 'sending'`);
+    await db.query(
+      `UPDATE notification.deliveries SET claimed_at = claimed_at - interval '1 minute' WHERE status = 'sending'`,
+    );
   };
 
   it('is queued with the change or not at all', async () => {
@@ -138,7 +154,9 @@ describe('delivery of mail', () => {
   it('sends a mail once, whoever asks how often', async () => {
     const { server, transport } = await smtp();
     const id = await queue();
-    const runs = await Promise.allSettled(Array.from({ length: 8 }, () => job(transport).run({ delivery_id: id }, SIGNAL)));
+    const runs = await Promise.allSettled(
+      Array.from({ length: 8 }, () => job(transport).run({ delivery_id: id }, SIGNAL)),
+    );
     expect(server.mails).toHaveLength(1);
     for (const run of runs) if (run.status === 'rejected') expect(run.reason).toMatchObject({ message: 'EBUSY' });
     await job(transport).run({ delivery_id: id }, SIGNAL);
@@ -217,7 +235,13 @@ describe('delivery of mail', () => {
     await db.transaction(async (tx) => {
       for (let i = 0; i < people; i++) {
         const userId = uuidv7();
-        const data = { user_id: userId, email: `p${i}@kill.example`, name: 'P', role: 'user' as const, email_verified: false };
+        const data = {
+          user_id: userId,
+          email: `p${i}@kill.example`,
+          name: 'P',
+          role: 'user' as const,
+          email_verified: false,
+        };
         const aggregate = { type: 'account', id: userId, version: 1 };
         await platform.messaging.publish(tx, testContext(), accountRegistered, { aggregate, data });
       }
@@ -240,12 +264,19 @@ describe('delivery of mail', () => {
     const last = worker(platform.url);
     stops.push(() => last.kill());
     await until(async () => (await sent()) >= people, 'all mails');
-    await until(async () => (await count(`bus.job WHERE name LIKE '%notification%' AND state <> 'completed'`)) === 0, 'all jobs');
+    await until(
+      async () => (await count(`bus.job WHERE name LIKE '%notification%' AND state <> 'completed'`)) === 0,
+      'all jobs',
+    );
     await last.kill();
-    const recipients = await db.query<{ recipient: string }>('SELECT recipient FROM notification.captured_mails ORDER BY seq');
+    const recipients = await db.query<{ recipient: string }>(
+      'SELECT recipient FROM notification.captured_mails ORDER BY seq',
+    );
     expect(recipients).toHaveLength(people);
     expect(new Set(recipients.map(({ recipient }) => recipient)).size).toBe(people);
-    expect(await count(`notification.deliveries WHERE recipient LIKE '%@kill.example' AND status = 'sent'`)).toBe(people);
+    expect(await count(`notification.deliveries WHERE recipient LIKE '%@kill.example' AND status = 'sent'`)).toBe(
+      people,
+    );
     expect(await count(`notification.notifications WHERE category = 'account'`)).toBe(people);
   });
 });

@@ -59,7 +59,8 @@ describe('schema of the notification service', () => {
       );
       const declared = columns.map((column) => ({
         name: column.databaseName,
-        type: { timestamptz: 'timestamp(3) with time zone', int: 'integer' }[String(column.type)] ?? String(column.type),
+        type:
+          { timestamptz: 'timestamp(3) with time zone', int: 'integer' }[String(column.type)] ?? String(column.type),
         nullable: column.isNullable,
       }));
       const byName = (a: { name: string }, b: { name: string }) => a.name.localeCompare(b.name);

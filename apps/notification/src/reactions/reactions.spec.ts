@@ -7,8 +7,8 @@ import {
   projectMemberAdded,
   queueName,
 } from '@nexus/contracts';
-import type { Publication } from '@nexus/messaging';
 import { uuidv7 } from '@nexus/kernel';
+import type { Publication } from '@nexus/messaging';
 import { startTestApp, type TestApp, testContext } from '@nexus/testing';
 import { notificationService } from '../index.js';
 
@@ -32,7 +32,8 @@ describe('what the service does when it hears of changes', () => {
   };
   const registered = (userId: string, email: string, name = 'Ada Lovelace') =>
     publish(accountRegistered, userId, { user_id: userId, email, name, role: 'user', email_verified: false });
-  const mails = async (to: string) => (await app.call('GET', `/dev/mail/messages?to=${encodeURIComponent(to)}`)).body.data;
+  const mails = async (to: string) =>
+    (await app.call('GET', `/dev/mail/messages?to=${encodeURIComponent(to)}`)).body.data;
   const inbox = async (userId: string) =>
     (await app.call('GET', '/api/v1/notifications', { token: app.token({ sub: userId }) })).body.data;
 
@@ -63,7 +64,9 @@ describe('what the service does when it hears of changes', () => {
       text: expect.stringContaining('Welcome, Ada Lovelace'),
       html: expect.stringContaining('href="http://localhost:8080/docs"'),
     });
-    expect(await inbox(userId)).toEqual([expect.objectContaining({ category: 'account', title: 'Welcome to Nexus', data: {} })]);
+    expect(await inbox(userId)).toEqual([
+      expect.objectContaining({ category: 'account', title: 'Welcome to Nexus', data: {} }),
+    ]);
     const [delivery] = await db().query('SELECT * FROM notification.deliveries WHERE user_id = $1', [userId]);
     expect(delivery).toMatchObject({ id: mail.id, status: 'sent', template: 'welcome', attempts: 1, last_error: null });
   });
@@ -97,7 +100,10 @@ describe('what the service does when it hears of changes', () => {
       () => mails('owner@corp.example'),
       (found) => found.length > 0,
     );
-    expect(mail).toMatchObject({ subject: 'Your Nexus password was changed', text: expect.stringContaining('From: 203.0.113.9') });
+    expect(mail).toMatchObject({
+      subject: 'Your Nexus password was changed',
+      text: expect.stringContaining('From: 203.0.113.9'),
+    });
   });
 
   it('does so once, however often the event is delivered', async () => {
@@ -114,7 +120,9 @@ describe('what the service does when it hears of changes', () => {
       [queue, userId],
     );
     await eventually(unhandled, (left) => left === 0);
-    expect(await rows(`SELECT 1 FROM bus.job WHERE name = $1 AND data->'data'->>'user_id' = $2`, [queue, userId])).toBe(6);
+    expect(await rows(`SELECT 1 FROM bus.job WHERE name = $1 AND data->'data'->>'user_id' = $2`, [queue, userId])).toBe(
+      6,
+    );
     expect(await mails('twice@corp.example')).toHaveLength(1);
     expect(await inbox(userId)).toHaveLength(1);
     expect(await rows('SELECT 1 FROM notification.deliveries WHERE user_id = $1', [userId])).toBe(1);

@@ -18,7 +18,10 @@ function parse(text: string): { id?: string; event?: string; data: string }[] {
 
 describe('frames of a live stream', () => {
   it('carry any text without letting it out of its frame', () => {
-    const text = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('\n\nid: 1\n\n', '\r', '\u2028', 'a\r\ndata: x'));
+    const text = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.constantFrom('\n\nid: 1\n\n', '\r', '\u2028', 'a\r\ndata: x'),
+    );
     fc.assert(
       fc.property(fc.array(fc.record({ title: text, body: text, key: text }), { maxLength: 5 }), (entries) => {
         const views = entries.map(({ title, body, key }, i) => ({

@@ -42,7 +42,10 @@ class Reader {
   static open(url: string, token: string, headers: Record<string, string> = {}): Promise<Reader> {
     return new Promise((resolve, reject) => {
       const options = { agent: false, headers: { authorization: `Bearer ${token}`, ...headers } };
-      get(`${url}/api/v1/notifications/stream`, options, (response) => resolve(new Reader(response))).on('error', reject);
+      get(`${url}/api/v1/notifications/stream`, options, (response) => resolve(new Reader(response))).on(
+        'error',
+        reject,
+      );
     });
   }
 
@@ -108,8 +111,7 @@ describe('live streams', () => {
     readers.push(reader);
     return reader;
   };
-  const stored = async (of: string) =>
-    (await find(InboxRepository).after(of, '0', 100_000)).map(({ id }) => id);
+  const stored = async (of: string) => (await find(InboxRepository).after(of, '0', 100_000)).map(({ id }) => id);
 
   it('begins with what comes next, as an event stream', async () => {
     await add('before');
@@ -199,7 +201,7 @@ describe('live streams', () => {
     hurry({ drainMs: 300 });
     let held = 0;
     let watched: ServerResponse | undefined;
-    app.running.app.server.on('request', (_request: IncomingMessage, response: ServerResponse) => {
+    app.running.app.listeners[0]?.server.on('request', (_request: IncomingMessage, response: ServerResponse) => {
       watched = response;
     });
     await add('seen');
@@ -304,11 +306,21 @@ describe('live streams', () => {
   it('refuses an id it never gave, and answers HEAD without a stream', async () => {
     const token = app.token();
     for (const id of ['x', `${uuidv7()}x`, uuidv7().toUpperCase()]) {
-      const { status, body } = await app.call('GET', '/api/v1/notifications/stream', { token, headers: { 'last-event-id': id } });
-      expect([status, body.details[0]]).toEqual([400, expect.objectContaining({ code: 'invalid_id', field: 'Last-Event-ID' })]);
+      const { status, body } = await app.call('GET', '/api/v1/notifications/stream', {
+        token,
+        headers: { 'last-event-id': id },
+      });
+      expect([status, body.details[0]]).toEqual([
+        400,
+        expect.objectContaining({ code: 'invalid_id', field: 'Last-Event-ID' }),
+      ]);
     }
     const head = await app.call('HEAD', '/api/v1/notifications/stream', { token });
-    expect([head.status, head.text, head.headers.get('content-type')]).toEqual([200, '', 'text/event-stream; charset=utf-8']);
+    expect([head.status, head.text, head.headers.get('content-type')]).toEqual([
+      200,
+      '',
+      'text/event-stream; charset=utf-8',
+    ]);
     expect(streams.size).toBe(0);
   });
 });

@@ -9,7 +9,14 @@ describe('expiry of the token behind a stream', () => {
   });
 
   it('is unknown for anything else, whatever it is', () => {
-    for (const text of [undefined, '', 'Basic YTpi', 'Bearer a.b.c', `Bearer a.${btoa('{"exp":"x"}')}.c`, `Bearer a.${btoa('null')}.c`])
+    for (const text of [
+      undefined,
+      '',
+      'Basic YTpi',
+      'Bearer a.b.c',
+      `Bearer a.${btoa('{"exp":"x"}')}.c`,
+      `Bearer a.${btoa('null')}.c`,
+    ])
       expect(tokenExpiry(text)).toBeUndefined();
     fc.assert(
       fc.property(fc.string(), (text) => {

@@ -20,6 +20,16 @@ export class InFlight {
     return this.exchanges.size;
   }
 
+  /** How many are being served, by service; counted when asked, so that requests pay nothing. */
+  byService(): Map<string, number> {
+    const counts = new Map<string, number>();
+    for (const { route } of this.exchanges) {
+      const service = route?.service ?? 'gateway';
+      counts.set(service, (counts.get(service) ?? 0) + 1);
+    }
+    return counts;
+  }
+
   add(exchange: Exchange): void {
     this.exchanges.add(exchange);
   }
