@@ -1,3 +1,4 @@
+import 'reflect-metadata';
 import { startTargets } from '@nexus/bootstrap';
 import { packageVersion } from '@nexus/config';
 import { catalog } from './catalog.js';

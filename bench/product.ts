@@ -104,15 +104,12 @@ export class Product {
       const created = await this.#send('POST', '/api/v1/projects', 201, projectBody(index), token);
       this.#ids.push((created.data as { id: string }).id);
     }
-    const listed = await this.#send('GET', '/api/v1/projects?limit=100', 200, undefined, token);
     const plans = await this.plans();
     const answers: Partial<Answers> = {};
     for (const name of SCENARIO_NAMES) answers[name] = await this.#answer(name, plans[name]);
     return {
       reader: this.#reader,
       creator: this.#creator,
-      logins: this.#logins,
-      projects: listed.data as Record<string, unknown>[],
       answers: answers as Answers,
     };
   }

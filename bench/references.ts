@@ -1,7 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createReferenceData } from './contestants/reference-schema.ts';
 import type { BenchDatabase } from './database.ts';
 import type { Cores } from './machine.ts';
 import type { ContestantName, ReferenceData } from './scenarios.ts';
@@ -16,10 +15,9 @@ export interface ReferenceOptions {
   cores: Cores | undefined;
 }
 
-/** Gives the references the data of Nexus and its answers; after this they can be started. */
-export async function prepareReferences({ database, data, folder }: ReferenceOptions): Promise<void> {
+/** Gives the references the answers of Nexus; after this they can be started. */
+export function prepareReferences({ data, folder }: ReferenceOptions): void {
   writeFileSync(answersFile(folder), JSON.stringify(data.answers));
-  await createReferenceData(database.client, data);
 }
 
 export async function startReference(name: ReferenceName, options: ReferenceOptions): Promise<ServedProcess> {

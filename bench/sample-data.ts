@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createPlans, projectBody } from './request-plans.ts';
 import type { Account, Answer, ReferenceData, RequestPlans } from './scenarios.ts';
 
-/** Data in the shape of the HTTP contract, for runs without Nexus (`--references-only`). */
+/** Data in the shape of the HTTP contract, for runs without Nexus (`--references-only`), which leave (c) out. */
 export function sampleData(): { data: ReferenceData; plans: RequestPlans } {
   const reader = account('reader');
   const creator = account('creator');
@@ -25,7 +25,7 @@ export function sampleData(): { data: ReferenceData; plans: RequestPlans } {
   const ids = projects.map(({ id }) => id as string);
   const token = () => tokens.access_token;
   return {
-    data: { reader, creator, logins, projects, answers },
+    data: { reader, creator, answers },
     plans: createPlans({ ids, readerToken: token(), creatorToken: token(), logins }),
   };
 }

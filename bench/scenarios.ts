@@ -98,15 +98,11 @@ export interface Account {
   password: string;
 }
 
-/** What the references need to hold the same data as Nexus. */
+/** What the references need to answer as Nexus does. */
 export interface ReferenceData {
   /** Owns the projects that are read and listed. */
   reader: Account;
   /** Owns the projects that are created. */
   creator: Account;
-  /** Sign in. */
-  logins: Account[];
-  /** The reader's projects as Nexus answers them. */
-  projects: Record<string, unknown>[];
   answers: Answers;
 }

@@ -236,21 +236,35 @@ describe('an upload', () => {
     expect(await count(ada)).toBe(1);
   });
 
-  test('that still runs keeps a second one away', async () => {
+  test('that still runs keeps others away', async () => {
     const ada = await register();
     const value = randomUUID();
-    const { connection, rest } = await half(ada, value);
+    const uploads = await Promise.all(times(3).map(() => half(ada, value)));
+    const answers = uploads.map(async ({ connection }) => (await connection.answer(10_000)) as Reply);
+    const running = new Set(uploads);
+    // All stop in the middle: whoever is answered now has been turned away.
+    for (const [n, answer] of answers.entries()) {
+      answer.then(
+        () => running.delete(uploads[n] as (typeof uploads)[number]),
+        () => undefined,
+      );
+    }
     await eventually(
-      () => tryUpload(ada, { content, headers: uploadKey(value) }),
-      (reply) => reply.is(409, 201).status === 409,
-      { withinMs: 2000, what: 'the first upload noticed' },
-    ).then((reply) => reply.fails(409, 'idempotency_in_progress'));
-    await connection.write(rest);
-    const first = await connection.answer();
-    expect(first?.is(201).header('idempotency-replayed')).toBeNull();
-    connection.destroy();
+      async () => running.size,
+      (size) => size === 1,
+      { withinMs: 5000, what: 'all but one turned away' },
+    );
+    const [first] = [...running] as [(typeof uploads)[number]];
+    (await tryUpload(ada, { content, headers: uploadKey(value) })).fails(409, 'idempotency_in_progress');
+    await first.connection.write(first.rest);
+    const replies = await Promise.all(answers);
+    const made = replies.filter((reply) => reply.status === 201) as [Reply];
+    for (const reply of replies) if (reply !== made[0]) reply.fails(409, 'idempotency_in_progress');
+    expect(made).toHaveLength(1);
+    expect(made[0].header('idempotency-replayed')).toBeNull();
+    for (const { connection } of uploads) connection.destroy();
     const replayed = (await tryUpload(ada, { content, headers: uploadKey(value) })).is(201);
-    expect(replayed.data<StoredFile>().id).toBe(first?.data<StoredFile>().id);
+    expect(replayed.data<StoredFile>().id).toBe(made[0].data<StoredFile>().id);
     expect(await count(ada)).toBe(1);
   });
 

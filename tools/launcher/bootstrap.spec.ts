@@ -192,7 +192,7 @@ describe('bootstrap', () => {
       dirname(process.execPath),
       path('node_modules', '.bin'),
     ]);
-    const missing = await exec('no-such-command');
+    const missing = await bootstrap(['exec', '--', 'no-such-command'], { PATH: '/usr/bin:/bin' }).result;
     expect(missing.code).toBe(127);
     expect(missing.err).toContain('no-such-command could not be started');
   });

@@ -1,3 +1,6 @@
+import 'reflect-metadata';
+// Before anything of Nest: its inner modules expect it, and only its main entry brings it.
+import 'reflect-metadata';
 import type { DynamicModule, Type } from '@nestjs/common';
 import { MODULE_METADATA } from '@nestjs/common/internal';
 

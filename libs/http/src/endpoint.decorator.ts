@@ -1,3 +1,4 @@
+import 'reflect-metadata';
 import { applyDecorators, HttpCode, RequestMapping, RequestMethod, SetMetadata } from '@nestjs/common';
 import type { RoutePolicy } from '@nexus/contracts';
 import type { z } from 'zod';

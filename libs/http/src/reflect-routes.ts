@@ -1,3 +1,6 @@
+import 'reflect-metadata';
+// Before anything of Nest: its inner modules expect it, and only its main entry brings it.
+import 'reflect-metadata';
 import type { Type } from '@nestjs/common';
 import { PATH_METADATA, ROUTE_ARGS_METADATA, RouteParamtypes } from '@nestjs/common/internal';
 import { accessOf } from '@nexus/auth-guards';

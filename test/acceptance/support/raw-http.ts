@@ -57,7 +57,10 @@ export class RawConnection {
   async write(bytes: string | Buffer): Promise<void> {
     if (this.socket.destroyed) return;
     const data = typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes;
-    if (!this.socket.write(data)) await Promise.race([once(this.socket, 'drain'), once(this.socket, 'close')]);
+    if (this.socket.write(data)) return;
+    await new Promise<void>((resolve) => {
+      for (const event of ['drain', 'close']) this.socket.once(event, resolve);
+    });
   }
 
   /** The next answer; undefined when the connection ends without one. @throws Error when none comes in time */
@@ -123,7 +126,7 @@ export async function sendRaw(bytes: string | Buffer, { readable = true, withinM
 
 export interface Flood {
   readonly requests: number;
-  /** Over so many connections, on each of them without waiting for answers. */
+  /** So many ask at once, each again as soon as it is answered. */
   readonly connections: number;
   /** Request line and headers but `Host`, for each request. */
   readonly head: (index: number) => readonly string[];
@@ -131,29 +134,28 @@ export interface Flood {
 
 /** Sends many requests as fast as they go. @returns every answer, each having kept to the rules */
 export async function flood({ requests, connections, head }: Flood): Promise<Reply[]> {
-  const shares = Array.from({ length: connections }, (_, lane) => lane);
-  const lanes = await Promise.all(
-    shares.map(async (lane) => ({ lane, connection: await RawConnection.open(`flood ${lane}`) })),
-  );
-  const replies = await Promise.all(
-    lanes.map(async ({ lane, connection }) => {
-      const own: string[][] = [];
-      for (let i = lane; i < requests; i += connections) own.push([...head(i), `Host: ${HOST}`]);
-      const sent = connection.write(own.map((request) => lines(...request)).join(''));
-      const answers: Reply[] = [];
-      for (const [requestLine = ''] of own) {
-        const reply = await connection.answer(20_000);
-        if (!reply) throw new Error(`The connection ended after ${answers.length} of ${own.length} answers`);
-        const [method = '', path = ''] = requestLine.split(' ');
-        assertRules(reply, { method, path, givenId: undefined, readable: true });
-        answers.push(reply);
+  let next = 0;
+  const lane = async (): Promise<Reply[]> => {
+    const replies: Reply[] = [];
+    let connection: RawConnection | undefined;
+    while (next < requests) {
+      const own = head(next++);
+      connection ??= await RawConnection.open('flood');
+      await connection.write(lines(...own, `Host: ${HOST}`));
+      const reply = await connection.answer(20_000);
+      if (!reply) throw new Error('A connection ended without an answer');
+      const [method = '', path = ''] = (own[0] as string).split(' ');
+      assertRules(reply, { method, path, givenId: undefined, readable: true });
+      replies.push(reply);
+      if (reply.header('connection') === 'close') {
+        connection.destroy();
+        connection = undefined;
       }
-      await sent;
-      connection.destroy();
-      return answers;
-    }),
-  );
-  return replies.flat();
+    }
+    connection?.destroy();
+    return replies;
+  };
+  return (await Promise.all(Array.from({ length: connections }, lane))).flat();
 }
 
 /** The header that gives a raw request an address of its own. */
