@@ -6,6 +6,8 @@ const WATCHED_REQUESTS = 20;
 
 /** One statement and how often one request runs it. */
 export interface StatementCount {
+  /** PostgreSQL's own identity of a statement: the same for texts that mean the same. */
+  id: string;
   text: string;
   perRequest: number;
 }
@@ -51,13 +53,14 @@ export class BenchDatabase {
     await request();
     await this.client.query('SELECT pg_stat_statements_reset()');
     for (let count = 0; count < WATCHED_REQUESTS; count += 1) await request();
-    const { rows } = await this.client.query<{ query: string; calls: string }>(
-      `SELECT query, calls FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+    const { rows } = await this.client.query<{ id: string; query: string; calls: string }>(
+      `SELECT queryid AS id, query, calls FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
        AND calls >= $1 AND query NOT LIKE '%pg_stat_statements%' ORDER BY calls DESC, query`,
       [WATCHED_REQUESTS],
     );
     await this.#track('none');
-    return rows.map(({ query, calls }) => ({
+    return rows.map(({ id, query, calls }) => ({
+      id,
       text: query.replaceAll(/\s+/g, ' ').trim(),
       perRequest: Number(calls) / WATCHED_REQUESTS,
     }));

@@ -6,7 +6,7 @@ import { type Cores, machineFacts, rssMb, takeCores } from './machine.ts';
 import { Meter, type Sample } from './measure.ts';
 import { type Options, readOptions, USAGE, UsageError } from './options.ts';
 import { markdownReport, type Report, scenarioSection, verdictTable } from './report.ts';
-import { errorKinds, judge, summarise } from './results.ts';
+import { assertSameStatements, errorKinds, judge, summarise } from './results.ts';
 import { SCENARIOS, type Scenario } from './scenarios.ts';
 import { rotate } from './statistics.ts';
 
@@ -45,9 +45,12 @@ async function takeSamples(arena: Arena, scenarios: readonly Scenario[], options
 async function statements(arena: Arena, scenarios: readonly Scenario[]): Promise<Report['statements']> {
   const list: Report['statements'] = [];
   for (const scenario of scenarios.filter(({ reference }) => reference === 'raw-fastify-pg')) {
+    const counted: Report['statements'] = [];
     for (const contestant of present(arena, scenario)) {
-      list.push({ scenario: scenario.name, contestant, statements: await arena.statementsOf(scenario, contestant) });
+      counted.push({ scenario: scenario.name, contestant, statements: await arena.statementsOf(scenario, contestant) });
     }
+    assertSameStatements(counted);
+    list.push(...counted);
   }
   return list;
 }

@@ -1,3 +1,4 @@
+import type { StatementCount } from './database.ts';
 import type { Sample } from './measure.ts';
 import {
   CONTESTANT_TITLES,
@@ -136,4 +137,31 @@ export function errorKinds(
   return samples.flatMap(({ scenario, contestant, errors }) =>
     Object.entries(errors).map(([kind, count]) => ({ scenario, contestant, kind, count })),
   );
+}
+
+/** The statements of one contestant for one request of a scenario. */
+export interface ContestantStatements {
+  scenario: ScenarioName;
+  contestant: ContestantName;
+  statements: readonly StatementCount[];
+}
+
+/**
+ * Holds those who do the same work to the same statements, each as often.
+ * @throws Error that names what one runs and the other does not
+ */
+export function assertSameStatements([subject, ...others]: readonly ContestantStatements[]): void {
+  if (subject === undefined) return;
+  for (const other of others) {
+    const faults = [...extra(subject, other), ...extra(other, subject)];
+    if (faults.length > 0) throw new Error(`${subject.scenario}: not the same statements\n${faults.join('\n')}`);
+  }
+}
+
+/** What `one` runs more often per request than `other`. Background work may add a little to a count, never a whole one. */
+function extra(one: ContestantStatements, other: ContestantStatements): string[] {
+  const counts = new Map(other.statements.map(({ id, perRequest }) => [id, Math.round(perRequest)]));
+  return one.statements
+    .filter(({ id, perRequest }) => Math.round(perRequest) > (counts.get(id) ?? 0))
+    .map(({ text, perRequest }) => `${one.contestant} ${Math.round(perRequest)} × ${text}`);
 }

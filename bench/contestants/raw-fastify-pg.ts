@@ -115,8 +115,7 @@ app.get<{ Querystring: { limit?: string } }>('/api/v1/projects', async (request)
   const limit = Number(request.query.limit ?? 20);
   const rows = await run(pool, LIST_PROJECTS, [reader, limit + 1]);
   const last = rows.length > limit ? rows[limit - 1] : undefined;
-  const cursor =
-    last && Buffer.from(JSON.stringify([1, '-created_at', last.sort_key, last.id])).toString('base64url');
+  const cursor = last && Buffer.from(JSON.stringify([1, '-created_at', last.sort_key, last.id])).toString('base64url');
   return {
     success: true,
     data: rows.slice(0, limit).map(project),
