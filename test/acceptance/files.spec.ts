@@ -137,7 +137,7 @@ describe('uploading', () => {
     if (reply.status === 201) expect(reply.data<StoredFile>().name).toMatch(/^[^/\\]+$/);
   });
 
-  test.each(labelled('', 'a\u0000b', 'a\nb', 'x'.repeat(2000)))('a name is bounded: %s', async (_label, name) => {
+  test.each(labelled('a\u0000b', 'a\nb', 'x'.repeat(2000)))('a name is bounded: %s', async (_label, name) => {
     const ada = await register();
     const reply = (await send(ada, filePart(), { name: 'name', content: name })).is(400);
     expect(reply.error.details?.[0]?.field ?? 'name').toBe('name');
@@ -250,7 +250,9 @@ describe('what is no upload', () => {
         'Expect: 100-continue',
       ),
     );
-    expect((await connection.answer())?.is(413).code).toMatch(/too_large|quota/);
+    let reply = await connection.answer();
+    if (reply?.status === 100) reply = await connection.answer();
+    expect(reply?.is(413).code).toMatch(/too_large|quota/);
     connection.destroy();
   });
 });

@@ -238,7 +238,7 @@ describe('framing', () => {
       for (let i = 0; i < 400 && !connection.socket.destroyed; i++) await connection.write(chunk);
     })();
     const reply = await connection.answer();
-    expect(reply?.is(413).code).toBe('payload_too_large');
+    expect(reply?.is(413).code ?? JSON.stringify([...(reply?.headers ?? [])])).toBe('payload_too_large');
     connection.destroy();
     await sending;
   });

@@ -350,6 +350,16 @@ describe('a process', () => {
     expect(await bytes('GET /health/live HTTP/1.1\r\nHost: a\r\nExpect: magic\r\n\r\n')).toMatch(/^HTTP\/1\.1 417 /);
   });
 
+  test('a refusal keeps the connection, unless much of the body is still to come', async () => {
+    const answer = await bytes('GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n');
+    expect(answer).toMatch(/^HTTP\/1\.1 404 /);
+    expect(answer).toContain('Connection: keep-alive');
+    const small = await bytes('POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}');
+    expect(small).toContain('Connection: keep-alive');
+    const large = await bytes('POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 900000\r\n\r\n{');
+    expect(large).toContain('Connection: close');
+  });
+
   test('tells its health', async () => {
     expect((await call('GET', '/health/ready')).body.data).toEqual({ status: 'ok' });
     const management = await fetch(`${app.running.managementUrl}/metrics`);

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { AppError } from '@nexus/kernel';
 import type { Exchange } from './exchange.js';
 
@@ -6,6 +7,15 @@ const JSON_TYPE = 'application/json; charset=utf-8';
 /** Statuses that have no body (RFC 9110 §6.4.1). */
 function bodiless(status: number): boolean {
   return status === 204 || status === 304 || (status >= 100 && status < 200);
+}
+
+/** Node reads a refused body to its end before the next request of the connection; so much of it is worth that. */
+const MAX_UNREAD_BYTES = 64 * 1024;
+
+function leavesMuchUnread({ complete, headers }: IncomingMessage): boolean {
+  if (complete) return false;
+  if (headers['transfer-encoding'] !== undefined) return true;
+  return Number(headers['content-length'] ?? 0) > MAX_UNREAD_BYTES;
 }
 
 /** Every header of an answer in writing order; used for answers that are not JSON, too. */
@@ -30,8 +40,7 @@ export function writeAnswer(
   if (response.headersSent || response.destroyed) return;
   const headers = commonHeaders(exchange);
   for (const part of extra) headers.push(part);
-  // A body that nobody will read would be taken for the next request of the connection.
-  if (!request.complete && status >= 400) headers.push('Connection', 'close');
+  if (status >= 400 && leavesMuchUnread(request)) headers.push('Connection', 'close');
   if (body === undefined || bodiless(status)) {
     if (status !== 204 && status !== 304) headers.push('Content-Length', '0');
     response.writeHead(status, headers);

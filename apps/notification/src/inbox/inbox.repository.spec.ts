@@ -1,10 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { Database, Transaction } from '@nexus/database';
 import { uuidv7 } from '@nexus/kernel';
 import { openTestPlatform, type TestPlatform } from '@nexus/testing';
 import fc from 'fast-check';
 import { notificationService } from '../index.js';
 import { InboxRepository } from './inbox.repository.js';
+
+jest.setTimeout(30_000);
 
 describe('inboxes', () => {
   let platform: TestPlatform;
@@ -70,8 +72,23 @@ describe('inboxes', () => {
           expect(listed.items.map(({ title }) => title)).toEqual(seen);
         },
       ),
-      { numRuns: 25 },
+      { numRuns: 40 },
     );
+  });
+
+  it('lists in the order of commits, however fast they come and whatever the ids and the clock say', async () => {
+    const userId = uuidv7();
+    await db.transaction(async (tx) => {
+      // Ids made in the opposite order, all within a few milliseconds.
+      const entries = Array.from({ length: 30 }, (_, i) => entry(userId, `${29 - i}`)).toReversed();
+      for (const [i, next] of entries.entries()) {
+        await inboxes.insert(tx, next);
+        if (i === 15) await tx.query(`UPDATE notification.inboxes SET last_at = last_at + interval '1 hour'`);
+      }
+    });
+    const { items } = await inboxes.list(userId, { sort: 'created_at', limit: 100 });
+    expect(items.map(({ title }) => title)).toEqual(Array.from({ length: 30 }, (_, i) => `${i}`));
+    expect(new Set(items.map(({ created_at }) => created_at.getTime())).size).toBe(30);
   });
 
   it('lists stably, with exact totals, while others write', async () => {

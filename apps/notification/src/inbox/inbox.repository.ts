@@ -42,16 +42,20 @@ const LIST: KeysetList<InboxQuery['sort']> = {
 
 /**
  * The lock on the inbox makes the order of places the order of commits: whoever has seen a place has seen all before
- * it. The time is taken under the lock, so that both orders agree.
+ * it. No two entries of an inbox have the same time, and times follow the places even when the clock is set back, so that
+ * the list and the live stream agree on the order.
  */
 const INSERT = `
   WITH place AS (
-    INSERT INTO notification.inboxes (user_id, last_seq) VALUES ($2, 1)
-    ON CONFLICT (user_id) DO UPDATE SET last_seq = inboxes.last_seq + 1
-    RETURNING last_seq
+    INSERT INTO notification.inboxes (user_id, last_seq, last_at)
+    VALUES ($2, 1, date_trunc('milliseconds', clock_timestamp()))
+    ON CONFLICT (user_id) DO UPDATE SET
+      last_seq = inboxes.last_seq + 1,
+      last_at = greatest(date_trunc('milliseconds', clock_timestamp()), inboxes.last_at + interval '1 millisecond')
+    RETURNING last_seq, last_at
   )
   INSERT INTO notification.notifications (id, user_id, seq, category, title, body, data, created_at)
-  SELECT $1, $2, last_seq, $3, $4, $5, $6, clock_timestamp() FROM place`;
+  SELECT $1, $2, last_seq, $3, $4, $5, $6, last_at FROM place`;
 
 const MARK_READ = `
   UPDATE notification.notifications

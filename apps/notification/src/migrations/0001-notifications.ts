@@ -8,7 +8,8 @@ export class Notifications1763856000500 implements MigrationInterface {
     await runner.query(`
       CREATE TABLE notification.inboxes (
         user_id uuid PRIMARY KEY,
-        last_seq bigint NOT NULL
+        last_seq bigint NOT NULL,
+        last_at timestamptz(3) NOT NULL
       )`);
     await runner.query(`
       CREATE TABLE notification.notifications (

@@ -69,7 +69,13 @@ export class InFlight {
     for (const exchange of this.exchanges) {
       if (now < exchange.deadline || exchange.response.headersSent) continue;
       exchange.cancel();
-      writeError(exchange, exchange.request.complete ? errors.timed_out() : errors.request_timeout());
+      if (exchange.request.complete) {
+        writeError(exchange, errors.timed_out());
+        continue;
+      }
+      // What is missing of the body will not be waited for.
+      exchange.headers.push('Connection', 'close');
+      writeError(exchange, errors.request_timeout());
     }
   }
 }
