@@ -217,6 +217,65 @@ describe('bootstrap', () => {
   });
 });
 
+describe('bootstrap start', () => {
+  /** Stands in for the launcher: notes what reaches it, and stops when told to. */
+  const LAUNCHER = `
+    import { appendFileSync } from 'node:fs';
+    const note = (text: string): void => appendFileSync('notes', text + '\\n');
+    process.on('SIGTERM', () => process.exit(note('SIGTERM') as undefined));
+    process.on('SIGINT', () => note('SIGINT'));
+    process.on('SIGHUP', () => process.exit(note('SIGHUP') as undefined));
+    process.on('disconnect', () => process.exit(note('disconnect') as undefined));
+    note(['up', ...process.argv.slice(2)].join(' '));
+  `;
+  const noted = async (...expected: string[]): Promise<void> => {
+    await until(() => lines('notes').length >= expected.length, PATIENCE_MS);
+    expect(lines('notes')).toEqual(expected);
+  };
+
+  beforeEach(async () => {
+    writeFileSync(path('tools', 'launcher', 'main.ts'), LAUNCHER);
+    writeFileSync(path('tools', 'package.json'), '{"type":"module"}');
+    await cat();
+  });
+
+  it('counts a signal that a terminal and npm both deliver once, and one that comes later again', async () => {
+    const run = bootstrap(['start']);
+    await noted('up');
+    run.kill('SIGINT');
+    run.kill('SIGINT');
+    await noted('up', 'SIGINT');
+    // Longer than the time within which two count as one; there is no other sign of it to wait for.
+    await new Promise((later) => setTimeout(later, 500));
+    run.kill('SIGINT');
+    await noted('up', 'SIGINT', 'SIGINT');
+    run.kill('SIGHUP');
+    expect((await run.result).code).toBe(0);
+  });
+
+  it('lets the launcher know when it is killed itself', async () => {
+    const run = bootstrap(['dev']);
+    await noted('up --watch');
+    run.kill('SIGKILL');
+    await noted('up --watch', 'disconnect');
+  });
+
+  it('stops the launcher when the npm that started it is killed', async () => {
+    const npm = spawn(
+      process.execPath,
+      [
+        '-e',
+        `require('node:child_process').spawn('sh', ['-c', process.argv[1] + '; exit'])`,
+        `"${process.execPath}" tools/bootstrap.mjs start`,
+      ],
+      { cwd: root, env: { ...process.env, npm_lifecycle_event: 'start' }, stdio: 'ignore' },
+    );
+    await noted('up');
+    npm.kill('SIGKILL');
+    await noted('up', 'SIGTERM');
+  });
+});
+
 describe('fingerprint', () => {
   it('depends on what is built and on nothing else', () => {
     const before = fingerprint(root);
