@@ -8,12 +8,21 @@ interface PoolInternals {
   _remove(client: pg.PoolClient, callback?: () => void): void;
 }
 
+/** A pool that waits for so long without getting any connection takes one wherever one idles, in ms. */
+const PATIENCE_MS = 100;
+
 /**
  * The connections of one process, shared by all its pools. A pool is full when the process is; a pool that
  * waits takes the place of a connection that idles in another pool.
+ *
+ * It takes only from a pool that holds more than it has itself, unless it is given nothing at all: a new connection
+ * costs as much as hundreds of statements, and pools that are all busy, the job queue's among them, would otherwise
+ * take each other's connections in the moments between two statements.
  */
 export class ConnectionBudget {
   private readonly pools = new Set<BudgetedPool>();
+  private scheduled = false;
+  private patience: NodeJS.Timeout | undefined;
 
   constructor(
     /** Most connections open at once. */
@@ -49,8 +58,19 @@ export class ConnectionBudget {
     }));
   }
 
+  /** Has {@link rebalance} run once this turn of the event loop is over, however often it is asked for. */
+  schedule(): void {
+    if (this.scheduled) return;
+    this.scheduled = true;
+    setImmediate(() => {
+      this.scheduled = false;
+      this.rebalance();
+    });
+  }
+
   /** Lets waiting pools use free places, closing connections that idle elsewhere where there are none. */
   rebalance(): void {
+    let held = false;
     for (const pool of this.pools) {
       const inner = pool as unknown as PoolInternals;
       if (inner._pendingQueue.length === 0) continue;
@@ -58,16 +78,36 @@ export class ConnectionBudget {
         inner._pulseQueue();
         continue;
       }
-      const donor = [...this.pools].find((other) => other !== pool && other.idleCount > other.waitingCount);
+      const donor = this.donorFor(pool);
       const idle = donor && (donor as unknown as PoolInternals)._idle[0];
       if (idle) (donor as unknown as PoolInternals)._remove(idle.client, () => this.rebalance());
+      else held = true;
     }
+    if (held) this.patience ??= setTimeout(() => this.lookAgain(), PATIENCE_MS).unref();
+  }
+
+  private lookAgain(): void {
+    this.patience = undefined;
+    this.rebalance();
+  }
+
+  private donorFor(pool: BudgetedPool): BudgetedPool | undefined {
+    const starving = pool.totalCount === 0 || performance.now() - pool.servedAt > PATIENCE_MS;
+    let best: BudgetedPool | undefined;
+    for (const other of this.pools) {
+      if (other === pool || other.idleCount <= other.waitingCount) continue;
+      if (!starving && other.totalCount < pool.totalCount + 2) continue;
+      if (!best || other.totalCount > best.totalCount) best = other;
+    }
+    return best;
   }
 }
 
 /** A `pg.Pool` that counts against a {@link ConnectionBudget}. */
 export class BudgetedPool extends pg.Pool {
   readonly poolName: string;
+  /** When it last gave a connection to somebody (`performance.now`). */
+  servedAt = performance.now();
   private readonly budget: ConnectionBudget;
 
   constructor(options: pg.PoolConfig & { budget: ConnectionBudget; poolName: string }) {
@@ -76,7 +116,10 @@ export class BudgetedPool extends pg.Pool {
     this.budget = budget;
     this.poolName = poolName;
     budget.join(this);
-    this.on('release', () => setImmediate(() => budget.rebalance()));
+    this.on('acquire', () => {
+      this.servedAt = performance.now();
+    });
+    this.on('release', () => budget.schedule());
     this.on('remove', () => budget.rebalance());
   }
 
@@ -93,7 +136,7 @@ export class BudgetedPool extends pg.Pool {
     callback?: (err: Error | undefined, client: pg.PoolClient | undefined, done: (release?: unknown) => void) => void,
   ): Promise<pg.PoolClient> | void {
     const result = callback ? super.connect(callback) : super.connect();
-    if ((this as unknown as PoolInternals)._pendingQueue.length > 0) this.budget.rebalance();
+    if (this.waitingCount > 0) this.budget.schedule();
     return result;
   }
 

@@ -36,6 +36,8 @@ export interface EndpointOptions {
   readonly produces?: RoutePolicy['produces'];
   /** Media types for the docs where the body or the answer is not JSON. */
   readonly mediaTypes?: { readonly request?: string; readonly response?: string };
+  /** Request headers that this route reads besides the common ones: name to one sentence. */
+  readonly requestHeaders?: Readonly<Record<string, string>>;
   /** Part of the platform but not of the API: left out of the docs. */
   readonly hidden?: boolean;
   /** Takes part in no rate limit (probes). */

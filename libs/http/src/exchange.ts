@@ -35,6 +35,7 @@ export class Exchange {
   /** Monotonic start, in ms (`performance.now`). */
   readonly startedMark = performance.now();
   private abort: AbortController | undefined;
+  private cancelled = false;
   private context: CallContext | undefined;
 
   constructor(
@@ -54,12 +55,13 @@ export class Exchange {
   /** Aborted when the client is gone or the time is over; made only for those who ask. */
   get signal(): AbortSignal {
     this.abort ??= new AbortController();
-    if (this.response.destroyed && !this.response.writableFinished) this.abort.abort();
+    if (this.cancelled) this.abort.abort();
     return this.abort.signal;
   }
 
   /** Tells everyone who works for this request that nobody waits any more. */
   cancel(): void {
+    this.cancelled = true;
     this.abort?.abort();
   }
 

@@ -22,6 +22,7 @@ export class StreamController {
     summary: 'New entries of your inbox as they come (server-sent events)',
     description:
       'Each `notification` event carries one entry as JSON, its `id` is the id of the entry. With `Last-Event-ID` the stream first sends everything after that entry. Without it the stream begins with what comes after it is open: list the inbox once it is, and nothing is missed. Comments every 20 s keep the connection open. The stream ends after 15 minutes, or earlier with the access token or the session: come back with `Last-Event-ID`. Whoever opens more streams than allowed ends their oldest.',
+    requestHeaders: { 'Last-Event-ID': 'Id of the last entry that the client has seen.' },
     produces: 'sse',
     mediaTypes: { response: 'text/event-stream' },
     errors: ['invalid_id'],
