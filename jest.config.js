@@ -20,7 +20,7 @@ export default {
   globalSetup: '<rootDir>/tools/postgres/jest-global-setup.mjs',
   globalTeardown: '<rootDir>/tools/postgres/jest-global-teardown.mjs',
   testRegex: '\\.spec\\.ts$',
-  testPathIgnorePatterns: ['/node_modules/', '/dist/', '/test/acceptance/', '/test/verify/'],
+  testPathIgnorePatterns: ['/node_modules/', '/dist/', '/test/acceptance/', '/test/readme/', '/test/verify/'],
   modulePathIgnorePatterns: ['<rootDir>/dist/'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '^.+\\.ts$': swc },

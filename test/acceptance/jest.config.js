@@ -9,7 +9,8 @@ const swc = [
   },
 ];
 
-export default {
+/** What test/readme has in common with this. */
+export const blackBox = {
   testEnvironment: 'node',
   reporters: ['default', '<rootDir>/../../tools/check/jest-summary.mjs'],
   testRegex: '\\.spec\\.ts$',
@@ -18,3 +19,5 @@ export default {
   transform: { '^.+\\.ts$': swc },
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
 };
+
+export default { ...blackBox, testSequencer: '<rootDir>/support/order.mjs' };

@@ -10,7 +10,10 @@ export const databaseConfig = defineConfig('database', {
     defaultText: 'set by the launcher to the embedded PostgreSQL',
   },
   DATABASE_POOL_SIZE: {
-    schema: env.int(0, { max: 30 }).transform((n) => (n === 0 ? undefined : n)),
+    schema: env
+      .int(0, { max: 30 })
+      .refine((n) => n === 0 || n >= 4, 'must be 0 or at least 4')
+      .transform((n) => (n === 0 ? undefined : n)),
     description: 'Connections of one process, shared by all it opens; 0 takes the profile of `NEXUS_ENV`.',
     defaultText: '10 (development), 20 (staging), 30 (production)',
   },

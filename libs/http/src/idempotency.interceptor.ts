@@ -7,6 +7,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { from, lastValueFrom, type Observable } from 'rxjs';
 import { type Exchange, exchangeOf } from './exchange.js';
 import { IdempotencyStore } from './idempotency-store.js';
+import { Slots } from './slots.js';
 
 /** What tells one request from another under the same key. */
 function fingerprint(exchange: Exchange, body: unknown): string {
@@ -21,7 +22,15 @@ function fingerprint(exchange: Exchange, body: unknown): string {
  */
 @Injectable()
 export class IdempotencyInterceptor implements NestInterceptor {
-  constructor(private readonly databases: DatabaseRoot) {}
+  /**
+   * A keyed request holds a connection while its handler may ask other services of the process, which need one too: if
+   * keyed requests held all of them, they would wait for each other.
+   */
+  private readonly slots: Slots;
+
+  constructor(private readonly databases: DatabaseRoot) {
+    this.slots = new Slots(databases.budget.max / 2);
+  }
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const http = context.switchToHttp();
@@ -30,7 +39,8 @@ export class IdempotencyInterceptor implements NestInterceptor {
     if (typeof key !== 'string') return next.handle();
     const exchange = exchangeOf(request.raw);
     if (exchange.route?.idempotency !== 'accepted') return next.handle();
-    return from(this.once(exchange, key, request.body, http.getResponse<FastifyReply>(), next));
+    const reply = http.getResponse<FastifyReply>();
+    return from(this.slots.run(exchange.signal, () => this.once(exchange, key, request.body, reply, next)));
   }
 
   private async once(

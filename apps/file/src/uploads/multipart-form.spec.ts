@@ -142,6 +142,14 @@ describe('reading a form', () => {
     );
   });
 
+  it('ends wherever the last chunk begins, also when the file has to wait for its taker', async () => {
+    const body = formOf([{ ...file(''), value: Buffer.alloc(200_000, 'x') }, field('name', 'n')]);
+    for (let rest = 1; rest <= 120; rest++) {
+      const outcome = await read(bodyOf([body.subarray(0, -rest), body.subarray(-rest)]));
+      expect([rest, outcome.file?.content.length, outcome.fields]).toEqual([rest, 200_000, { name: 'n' }]);
+    }
+  });
+
   it('refuses every prefix of a body, and never hangs or crashes', async () => {
     const body = formOf([field('project_id', 'p'), file('some content'), field('name', 'n')]);
     // The last line end belongs to nobody.

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { Dicer } from '@fastify/busboy';
 import { errors } from '@nexus/kernel';
 import { fileErrors } from '../file.errors.js';
+import { ChunkQueue } from './chunk-queue.js';
 import { MAX_HEADER_PAIRS, malformed, type RawHeader, readPartHeader } from './part-header.js';
 
 /** What a form may hold besides the file's own bytes. */
@@ -24,7 +25,8 @@ export interface FilePart {
   readonly filename: string | undefined;
   /** By lower-case name; the first of each. */
   readonly headers: ReadonlyMap<string, string>;
-  readonly content: Readable;
+  /** To be read once. Its chunks belong to the reader. */
+  readonly content: AsyncIterable<Buffer>;
 }
 
 /** What a reader of forms is told. */
@@ -36,6 +38,8 @@ export interface FormHandler {
   file(part: FilePart, fields: ReadonlyMap<string, string>): Promise<'more' | 'enough'>;
   /** Every byte of the body as it came. */
   bytes?(chunk: Buffer): void;
+  /** When it is aborted, the reading ends with its reason. */
+  readonly signal?: AbortSignal;
 }
 
 /** What the form held besides the file. */
@@ -47,18 +51,11 @@ export interface Form {
 const FILE_FIELD = 'file';
 /** RFC 2046 §5.1.1. */
 const BOUNDARY = /^[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]$/;
-
-interface Deferred {
-  readonly promise: Promise<void>;
-  resolve(): void;
-  reject(error: unknown): void;
-}
-
-function deferred(): Deferred {
-  const made = Promise.withResolvers<void>();
-  made.promise.catch(() => undefined);
-  return made;
-}
+/** Content that waits for its taker: over the one nothing is read, under the other it goes on. */
+const FULL_BYTES = 256 * 1024;
+const ROOM_BYTES = 64 * 1024;
+/** The parser can hold back by itself, but then it forgets to go on at times; it never does with this much room. */
+const NEVER_FULL = 2 ** 30;
 
 /**
  * Reads `multipart/form-data` (RFC 7578) with one part named `file` from a stream as it comes, in constant memory:
@@ -68,20 +65,21 @@ class FormReader {
   private readonly dicer: Dicer;
   private readonly fields = new Map<string, string>();
   private readonly fieldWork: Promise<void>[] = [];
-  private readonly failed = deferred();
-  private readonly closed = deferred();
-  private readonly ended = deferred();
-  private readonly stopped = deferred();
+  private readonly failed = Promise.withResolvers<never>();
+  private readonly closed = Promise.withResolvers<void>();
+  private readonly ended = Promise.withResolvers<void>();
+  private readonly stopped = Promise.withResolvers<void>();
   private readonly idle: NodeJS.Timeout;
-  private fileWork: Promise<unknown> | undefined;
+  private readonly content = new ChunkQueue(() => this.onTaken());
   private file: Readable | undefined;
+  private fileWork: Promise<unknown> | undefined;
   private fileBytes = 0;
   private received = 0;
   private parts = 0;
   private headerPending = false;
+  /** Nothing is read because nobody takes the content. */
   private waiting = false;
-  /** The source has given everything. */
-  private whole = false;
+  private formClosed = false;
   private over = false;
 
   constructor(
@@ -91,17 +89,20 @@ class FormReader {
     private readonly handler: FormHandler,
   ) {
     if (!BOUNDARY.test(boundary)) throw malformed('The boundary is missing or not valid.');
-    const config = { boundary, maxHeaderPairs: MAX_HEADER_PAIRS, maxHeaderSize: limits.headerBytes + 1 };
+    const maxHeaderSize = limits.headerBytes + 1;
+    const config = { boundary, maxHeaderPairs: MAX_HEADER_PAIRS, maxHeaderSize, partHwm: NEVER_FULL };
     this.dicer = new Dicer(config);
     this.dicer.on('part', (part) => this.guard(() => this.onPart(part)));
     this.dicer.on('finish', () => this.guard(() => this.onClosed()));
     this.dicer.on('error', () => this.fail(malformed()));
-    this.dicer.on('drain', () => this.onDrain());
+    this.failed.promise.catch(() => undefined);
     this.idle = setTimeout(() => this.onIdle(), limits.idleMs);
   }
 
   async read(): Promise<Form> {
-    const { source } = this;
+    const { source, handler } = this;
+    const onAbort = () => this.fail(handler.signal?.reason);
+    handler.signal?.addEventListener('abort', onAbort);
     source.on('data', this.onData);
     source.once('end', this.onEnd);
     source.once('close', this.onGone);
@@ -113,10 +114,11 @@ class FormReader {
         Promise.all([...this.fieldWork, this.fileWork]),
       );
       await Promise.race([this.failed.promise, this.stopped.promise, read]);
-      return { fields: this.fields, hasFile: this.fileWork !== undefined };
+      return { fields: this.fields, hasFile: this.file !== undefined };
     } finally {
       this.over = true;
       clearTimeout(this.idle);
+      handler.signal?.removeEventListener('abort', onAbort);
       source.off('data', this.onData);
       source.off('end', this.onEnd);
       source.off('close', this.onGone);
@@ -130,7 +132,7 @@ class FormReader {
     if (this.over) return;
     this.over = true;
     this.failed.reject(error);
-    this.file?.destroy(error instanceof Error ? error : undefined);
+    this.content.fail(error);
   }
 
   private guard(work: () => void): void {
@@ -143,27 +145,25 @@ class FormReader {
   }
 
   private readonly onData = (chunk: Buffer): void => {
-    if (this.over) return;
     this.idle.refresh();
     this.received += chunk.length;
     this.guard(() => {
       this.handler.bytes?.(chunk);
-      if (this.dicer.writable && !this.dicer.write(chunk)) {
+      // Parsed when this returns. What follows the form is dropped.
+      if (!this.formClosed) this.dicer.write(chunk);
+      const onItsWay = this.file?.readableLength ?? 0;
+      const overhead = this.received - this.fileBytes - onItsWay;
+      if (overhead > this.limits.overheadBytes) throw malformed('The form holds too much besides the file.');
+      if (this.content.bytes + onItsWay > FULL_BYTES) {
         this.waiting = true;
         this.source.pause();
       }
-      if (this.overhead() > this.limits.overheadBytes) throw malformed('The form holds too much besides the file.');
     });
   };
 
-  /** What was read and is not content of the file; short by what the parser still holds. */
-  private overhead(): number {
-    return this.received - this.fileBytes - (this.file?.readableLength ?? 0) - this.dicer.writableLength;
-  }
-
-  private onDrain(): void {
+  private onTaken(): void {
+    if (!this.waiting || this.over || this.content.bytes > ROOM_BYTES) return;
     this.waiting = false;
-    if (this.over || this.whole) return;
     this.idle.refresh();
     this.source.resume();
   }
@@ -175,12 +175,11 @@ class FormReader {
   }
 
   private readonly onEnd = (): void => {
-    this.whole = true;
     this.source.off('close', this.onGone);
     clearTimeout(this.idle);
     this.ended.resolve();
     // Reports a missing end of the form as an error.
-    this.guard(() => this.dicer.end());
+    if (!this.formClosed) this.guard(() => this.dicer.end());
   };
 
   private readonly onGone = (): void => {
@@ -190,6 +189,7 @@ class FormReader {
   /** The closing delimiter was read. */
   private onClosed(): void {
     if (this.headerPending) throw malformed('A part has no complete header.');
+    this.formClosed = true;
     this.closed.resolve();
   }
 
@@ -201,25 +201,22 @@ class FormReader {
     part.on('header', (header) =>
       this.guard(() => {
         this.headerPending = false;
-        this.onHeader(part, header as RawHeader);
+        const { name, filename, headers } = readPartHeader(header as RawHeader, this.limits.headerBytes);
+        if (name === FILE_FIELD) this.takeFile(part, { filename, headers, content: this.content });
+        else if (filename !== undefined) throw malformed(`The file must be the part named ${FILE_FIELD}.`);
+        else this.fieldWork.push(this.takeField(part, name));
       }),
     );
   }
 
-  private onHeader(part: Dicer.PartStream, raw: RawHeader): void {
-    const { name, filename, headers } = readPartHeader(raw, this.limits.headerBytes);
-    if (name === FILE_FIELD) this.takeFile({ filename, headers, content: part });
-    else if (filename !== undefined) throw malformed(`The file must be the part named ${FILE_FIELD}.`);
-    else this.fieldWork.push(this.takeField(part, name));
-  }
-
-  private takeFile(file: FilePart): void {
+  private takeFile(part: Readable, file: FilePart): void {
     if (this.file) throw malformed('The form has more than one file.');
-    this.file = file.content;
-    file.content.on('data', (chunk: Buffer) => {
+    this.file = part;
+    part.on('data', (chunk: Buffer) => {
       this.fileBytes += chunk.length;
+      this.content.push(chunk);
     });
-    file.content.pause();
+    part.on('end', () => this.content.end());
     // Those before it in the form, not those that happened to be read by now: the answer must not hang on chunks.
     const names = [...this.fields.keys()];
     this.fileWork = Promise.all(this.fieldWork)
@@ -228,8 +225,8 @@ class FormReader {
         return this.handler.file(file, new Map(names.map((name) => [name, this.fields.get(name) ?? ''])));
       })
       .then((wish) => {
+        this.content.drop();
         if (wish === 'enough') this.stopped.resolve();
-        else file.content.resume();
       });
     this.fileWork.catch((error: unknown) => this.fail(error));
   }

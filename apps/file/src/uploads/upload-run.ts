@@ -1,6 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { pipeline } from 'node:stream/promises';
 import { type KeptAnswer, keyShape, normaliseKeys, validationError } from '@nexus/http';
 import { AppError, type CallContext, errors, type UserActor } from '@nexus/kernel';
 import type { Logger } from '@nexus/observability';
@@ -87,6 +86,7 @@ export class UploadRun {
       const form = await readForm(this.request, this.head.boundary, limits, {
         file: (part, before) => this.receive(part, before),
         bytes: (chunk) => void this.bodyHash?.update(chunk),
+        signal: this.lost.signal,
       });
       if (this.kept) return { answer: this.kept, replayed: true };
       if (!form.hasFile) throw required('file');
@@ -121,11 +121,7 @@ export class UploadRun {
     ]);
     this.file.meter = meter;
     const { stream } = this.sink;
-    await pipeline(
-      part.content,
-      (source: AsyncIterable<Buffer>) => writeSpending(meter.through(source), stream, this.head.boundary.length),
-      { signal: this.lost.signal },
-    );
+    await writeSpending(meter.through(part.content), stream, this.head.boundary.length);
     return 'more';
   }
 
@@ -198,7 +194,7 @@ export class UploadRun {
   private explain(error: unknown): unknown {
     if (error instanceof StorageFullError)
       return fileErrors.storage_full({ headers: { 'retry-after': '60' }, cause: error });
-    return this.lost.signal.aborted ? this.lost.signal.reason : error;
+    return error;
   }
 
   /** What cannot be cleared away now is found by the sweeper. */

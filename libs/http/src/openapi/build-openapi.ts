@@ -91,7 +91,8 @@ function parameters(route: ReflectedRoute, store: SchemaStore): JsonSchema[] {
   if (endpoint.errors?.includes('stale_version')) found.push({ $ref: '#/components/parameters/IfMatch' });
   if (policy.method === 'GET' && endpoint.response && policy.produces === 'json')
     found.push({ $ref: '#/components/parameters/IfNoneMatch' });
-  for (const [name, description] of Object.entries(endpoint.requestHeaders ?? {})) found.push(header(name, description));
+  for (const [name, description] of Object.entries(endpoint.requestHeaders ?? {}))
+    found.push(header(name, description));
   return found;
 }
 

@@ -1,0 +1,182 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { familyOf, type Process, stillRunning } from './process-tree.ts';
+
+const START_MS = 60_000;
+/** The launcher promises to be gone within 10 s. */
+const STOP_MS = 11_000;
+const KEPT_CHARS = 16 * 1024;
+
+/** What of the environment is the machine's and not a setting of the platform's, which are left at their defaults. */
+const MACHINE =
+  /^(PATH|HOME|USER|LOGNAME|LANG|LC_.*|TZ|TMPDIR|TEMP|TMP|SHELL|TERM|NODE_COMPILE_CACHE|NODE_EXTRA_CA_CERTS)$/;
+
+/** A running platform, as the acceptance suite is told of it. */
+export interface ServerUnderTest {
+  readonly env: Readonly<Record<string, string>>;
+  /** @throws Error unless it ends cleanly and leaves no process behind */
+  stop(): Promise<void>;
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  await Promise.all(servers.map((server) => once(server.close(), 'close')));
+  return ports;
+}
+
+function machineEnv(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => MACHINE.test(name)));
+}
+
+async function isReady(managementUrl: string): Promise<boolean> {
+  try {
+    return (await fetch(`${managementUrl}/health/ready`)).ok;
+  } catch {
+    return false;
+  }
+}
+
+/** The launcher, what it says, and when it is over. */
+class Launcher {
+  readonly child: ChildProcess;
+  said = '';
+  readonly exited: Promise<void>;
+
+  constructor(root: string, env: NodeJS.ProcessEnv) {
+    // With a channel: if this process is killed, the launcher notices and stops everything.
+    this.child = spawn(process.execPath, [path.join(root, 'tools/launcher/main.ts')], {
+      cwd: root,
+      env,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        this.said = (this.said + text).slice(-KEPT_CHARS);
+      });
+    }
+    this.exited = new Promise((resolve) => {
+      this.child.once('exit', () => resolve());
+      this.child.once('error', (error) => {
+        this.said += error.message;
+        resolve();
+      });
+    });
+  }
+
+  get gone(): boolean {
+    return this.child.pid === undefined || this.child.exitCode !== null || this.child.signalCode !== null;
+  }
+
+  get ending(): string {
+    return this.child.signalCode ?? `code ${this.child.exitCode}`;
+  }
+}
+
+/** Where the database lies: not below the data directory when its account could not enter it there. */
+function databaseDir(dataDir: string): string {
+  try {
+    return realpathSync(path.join(dataDir, 'postgres'));
+  } catch {
+    return path.join(dataDir, 'postgres');
+  }
+}
+
+function lastLog(dataDir: string): string {
+  try {
+    return readFileSync(path.join(dataDir, 'logs/nexus.log'), 'utf8').split('\n').slice(-20).join('\n');
+  } catch {
+    return '';
+  }
+}
+
+/**
+ * Starts the platform as one process through its launcher: on free ports, on an empty data directory, and with nothing
+ * set but what the acceptance suite asks for (test/acceptance/README.md).
+ */
+export async function startPlatform(root: string): Promise<ServerUnderTest> {
+  const dataDir = mkdtempSync(path.join(tmpdir(), 'nexus-test-'));
+  // So that the account of the database can enter, where it is another one.
+  chmodSync(dataDir, 0o711);
+  const [port, managementPort] = await freePorts(2);
+  const [adminEmail, adminPassword] = ['admin@example.test', `Lantern-${randomBytes(9).toString('base64url')}`];
+  const launcher = new Launcher(root, {
+    ...machineEnv(),
+    NEXUS_DATA_DIR: dataDir,
+    PORT: String(port),
+    MANAGEMENT_PORT: String(managementPort),
+    ADMIN_EMAIL: adminEmail,
+    ADMIN_PASSWORD: adminPassword,
+    TRUSTED_PROXIES: '127.0.0.1',
+    CORS_ORIGINS: 'https://app.example.test',
+  });
+  const managementUrl = `http://127.0.0.1:${managementPort}`;
+  const server = {
+    env: {
+      NEXUS_BASE_URL: `http://127.0.0.1:${port}`,
+      NEXUS_MANAGEMENT_URL: managementUrl,
+      NEXUS_ADMIN_EMAIL: adminEmail,
+      NEXUS_ADMIN_PASSWORD: adminPassword,
+    },
+    stop: () => stopPlatform(launcher, dataDir),
+  };
+  const deadline = Date.now() + START_MS;
+  while (!launcher.gone && Date.now() < deadline) {
+    if (await isReady(managementUrl)) return server;
+    await sleep(50);
+  }
+  const how = launcher.gone ? `ended with ${launcher.ending}` : `was not ready within ${START_MS / 1000} s`;
+  process.stderr.write(`${launcher.said}\n${lastLog(dataDir)}\n`);
+  await server.stop().catch(() => undefined);
+  throw new Error(`the platform ${how}`);
+}
+
+async function stopPlatform(launcher: Launcher, dataDir: string): Promise<void> {
+  const family = launcher.gone ? [] : familyOf(launcher.child.pid ?? 0);
+  const endedBefore = launcher.gone ? launcher.ending : undefined;
+  const database = databaseDir(dataDir);
+  try {
+    if (endedBefore !== undefined)
+      throw new Error(`the platform had ended before it was asked to, with ${endedBefore}`);
+    launcher.child.kill('SIGTERM');
+    await Promise.race([launcher.exited, sleep(STOP_MS, undefined, { ref: false })]);
+    if (!launcher.gone) throw new Error(`the platform did not stop within ${STOP_MS / 1000} s`);
+    if (launcher.ending !== 'code 0') throw new Error(`the platform stopped with ${launcher.ending}`);
+    const left = stillRunning(family);
+    if (left.length > 0)
+      throw new Error(`the platform left behind ${left.map(({ name, pid }) => `${name} (${pid})`).join(', ')}`);
+  } catch (error) {
+    process.stderr.write(`${launcher.said}\n${lastLog(dataDir)}\n`);
+    throw error;
+  } finally {
+    await endAll(stillRunning(family));
+    rmSync(dataDir, { recursive: true, force: true });
+    removeDatabase(database);
+  }
+}
+
+async function endAll(processes: readonly Process[]): Promise<void> {
+  for (const { pid } of processes) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It has gone meanwhile.
+    }
+  }
+  const deadline = Date.now() + 2000;
+  while (stillRunning(processes).length > 0 && Date.now() < deadline) await sleep(20);
+}
+
+function removeDatabase(folder: string): void {
+  rmSync(folder, { recursive: true, force: true });
+  // Beside a database outside of its data directory lies a file that names the directory.
+  rmSync(`${folder}.data-dir`, { force: true });
+}
