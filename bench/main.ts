@@ -12,6 +12,8 @@ import { rotate } from './statistics.ts';
 
 const RESULTS = fileURLToPath(new URL('./results.md', import.meta.url));
 const MAIN = fileURLToPath(new URL('../dist/apps/main.js', import.meta.url));
+/** How much longer than all others the warm-up of the first round is. */
+const FIRST_WARMUP = 5;
 const startedAt = performance.now();
 
 function log(line: string): void {
@@ -20,7 +22,8 @@ function log(line: string): void {
 }
 
 async function takeSamples(arena: Arena, scenarios: readonly Scenario[], options: Options, cores: Cores | undefined) {
-  const meter = new Meter(arena.load, { seconds: options.seconds, warmup: options.warmup, cores });
+  const { seconds, warmup, quick } = options;
+  const meter = new Meter(arena.load, { seconds, warmup, firstWarmup: quick ? warmup : FIRST_WARMUP * warmup, cores });
   const samples: Sample[] = [];
   for (let round = 0; round < options.rounds; round += 1) {
     const plans = await arena.plans();

@@ -39,6 +39,8 @@ export interface Sample {
 export interface MeasureOptions {
   seconds: number;
   warmup: number;
+  /** The same in the first round: compilation goes by calls, of which the slower side gets fewer in the same time. */
+  firstWarmup: number;
   cores: Cores | undefined;
 }
 
@@ -60,11 +62,11 @@ export class Meter {
     plan: RequestPlan,
     round: number,
   ): Promise<Sample> {
-    const { seconds, warmup, cores } = this.#options;
+    const { seconds, warmup, firstWarmup, cores } = this.#options;
     const { pid } = served;
     await this.#load.open(this.#plan(scenario, contestant, served, plan));
     this.#load.start();
-    await pause(warmup * 1000);
+    await pause((round === 0 ? firstWarmup : warmup) * 1000);
     const warmed = await this.#load.stop();
     this.#counter = warmed.nextCounter;
     await settled(pid);

@@ -2,7 +2,7 @@ import { parseCoreList } from './machine.ts';
 import type { Sample } from './measure.ts';
 import { readOptions, UsageError } from './options.ts';
 import { markdownReport } from './report.ts';
-import { judge, summarise } from './results.ts';
+import { assertSameStatements, judge, summarise } from './results.ts';
 import { type ContestantName, SCENARIOS, type Scenario } from './scenarios.ts';
 import { median, rotate, spread } from './statistics.ts';
 
@@ -75,7 +75,7 @@ describe('results', () => {
       idleRss: new Map([['nexus', 200]]),
       finalRss: new Map([['nexus', 210]]),
       statements: [
-        { scenario: 'get-by-key', contestant: 'nexus', statements: [{ text: 'SELECT `1`', perRequest: 1 }] },
+        { scenario: 'get-by-key', contestant: 'nexus', statements: [{ id: '1', text: 'SELECT `1`', perRequest: 1 }] },
       ],
       runMinutes: 9.5,
     });
@@ -119,5 +119,17 @@ describe('statistics', () => {
   it('reads lists of cores', () => {
     expect(parseCoreList('0-2,5')).toEqual([0, 1, 2, 5]);
     expect(parseCoreList('')).toEqual([]);
+  });
+
+  it('ends when the two sides do not run the same statements', () => {
+    const run = (contestant: ContestantName, counts: Record<string, number>) => ({
+      scenario: scenario.name,
+      contestant,
+      statements: Object.entries(counts).map(([id, perRequest]) => ({ id, text: `SELECT ${id}`, perRequest })),
+    });
+    const nexus = run('nexus', { 7: 1, 8: 2 });
+    expect(() => assertSameStatements([nexus, run('raw-fastify-pg', { 7: 1.15, 8: 2 })])).not.toThrow();
+    expect(() => assertSameStatements([nexus, run('raw-fastify-pg', { 7: 1, 8: 1 })])).toThrow('nexus 2 × SELECT 8');
+    expect(() => assertSameStatements([nexus, run('raw-fastify-pg', { 7: 1, 8: 2, 9: 1 })])).toThrow('SELECT 9');
   });
 });

@@ -294,6 +294,12 @@ describe('credentials', () => {
     (await anyone().with(`${plain}.${claims}.`).get(path)).is(401);
   });
 
+  test('an API key that nobody has is refused', async () => {
+    for (const key of ['nx_nobody_has_this', '', 'x'.repeat(500)]) {
+      (await anyone().get(path, { headers: { 'x-api-key': key } })).is(401);
+    }
+  });
+
   test('the scheme may be written in any case', async () => {
     (await anyone().get(path, { headers: { authorization: `bearer ${ada.tokens.access_token}` } })).is(200);
   });

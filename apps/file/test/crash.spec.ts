@@ -1,23 +1,21 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, utimes } from 'node:fs/promises';
 import { type ClientRequest, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { migrateServices } from '@nexus/bootstrap';
 import { uuidv7 } from '@nexus/kernel';
-import { createTestDatabase, type TestDatabase } from '@nexus/testing';
+import { createTestDatabase, runSource, type SourceProcess, type TestDatabase } from '@nexus/testing';
 import pg from 'pg';
 import { fileService } from '../src/index.js';
 
-const PROCESS = fileURLToPath(new URL('./file-process.mjs', import.meta.url));
+const SOURCE = `await import(${JSON.stringify(new URL('./file-process.mjs', import.meta.url).href)});`;
 const PATIENCE_MS = 30_000;
 const BOUNDARY = 'crash';
 const CONTENT = Buffer.alloc(500_000, 'content');
+/** The upload fails once all of it is there. */
+const WRONG_DIGEST = { 'content-digest': `sha-256=:${Buffer.alloc(32).toString('base64')}:` };
 
-interface FileProcess {
-  readonly child: ChildProcess;
+interface Listening {
   readonly url: string;
   readonly token: string;
 }
@@ -25,7 +23,7 @@ interface FileProcess {
 let database: TestDatabase;
 let sql: pg.Client;
 let folder: string;
-const children: ChildProcess[] = [];
+const processes: SourceProcess[] = [];
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -35,7 +33,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'nexus-crash-'));
 }, PATIENCE_MS);
 afterEach(async () => {
-  for (const child of children.splice(0)) await kill(child);
+  for (const child of processes.splice(0)) await child.kill();
 });
 afterAll(async () => {
   await sql.end();
@@ -43,58 +41,25 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-async function message<T>(child: ChildProcess): Promise<T> {
-  const done = new AbortController();
-  const signal = AbortSignal.any([done.signal, AbortSignal.timeout(PATIENCE_MS)]);
-  const gone = once(child, 'exit', { signal }).then(() => {
-    throw new Error('The process ended');
-  });
-  gone.catch(() => undefined);
-  try {
-    const [said] = (await Promise.race([once(child, 'message', { signal }), gone])) as [T];
-    return said;
-  } finally {
-    done.abort();
-  }
-}
-
-interface Launch {
-  /** Where it stands still from its start on. */
-  readonly stallAt?: string;
-  readonly sweepSeconds?: number;
-}
-
-function launch({ stallAt = '', sweepSeconds = 3600 }: Launch): ChildProcess {
-  const child = fork(PROCESS, {
-    execArgv: ['--disable-warning=ExperimentalWarning'],
-    env: {
-      PATH: process.env.PATH,
-      NODE_COMPILE_CACHE: join(folder, 'compiled'),
-      DATABASE_URL: database.url,
-      NEXUS_DATA_DIR: folder,
-      FILE_SWEEP_SECONDS: String(sweepSeconds),
-      STALL_AT: stallAt,
-      TEST_USER: uuidv7(),
-    },
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  });
-  children.push(child);
+/** @param stallAt where the process stands still from its start on; it sweeps at its start, then every `sweepSeconds` */
+function launch({ stallAt = '', sweepSeconds = 3600 } = {}): SourceProcess {
+  const child = runSource(SOURCE);
+  processes.push(child);
+  const env = {
+    DATABASE_URL: database.url,
+    NEXUS_DATA_DIR: folder,
+    FILE_SWEEP_SECONDS: String(sweepSeconds),
+    TEST_USER: uuidv7(),
+  };
+  child.tell(JSON.stringify({ env, stallAt }));
   return child;
 }
 
-async function start(how: Launch = {}): Promise<FileProcess> {
-  const child = launch(how);
-  return { child, ...(await message<{ url: string; token: string }>(child)) };
+async function listening(child: SourceProcess): Promise<Listening> {
+  return JSON.parse((await child.line('listening ')).slice('listening '.length));
 }
 
-async function kill(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = once(child, 'exit');
-  child.kill('SIGKILL');
-  await ended;
-}
-
-function open({ url, token }: FileProcess, headers: Record<string, string> = {}): ClientRequest {
+function open({ url, token }: Listening, headers: Record<string, string> = {}): ClientRequest {
   const upload = request(`${url}/api/v1/files`, {
     method: 'POST',
     headers: {
@@ -108,10 +73,8 @@ function open({ url, token }: FileProcess, headers: Record<string, string> = {})
   return upload;
 }
 
-function sendWhole(process: FileProcess, headers: Record<string, string> = {}): ClientRequest {
-  const upload = open(process, headers);
-  upload.end(Buffer.concat([CONTENT, Buffer.from(`\r\n--${BOUNDARY}--\r\n`)]));
-  return upload;
+function sendWhole(server: Listening, headers: Record<string, string> = {}): void {
+  open(server, headers).end(Buffer.concat([CONTENT, Buffer.from(`\r\n--${BOUNDARY}--\r\n`)]));
 }
 
 async function until(what: () => Promise<boolean>): Promise<void> {
@@ -141,16 +104,16 @@ async function letTimePass(): Promise<void> {
   for (const name of await temporary()) await utimes(join(folder, 'objects', 'tmp', name), past, past);
 }
 
-/** Another process starts on what the killed one left, and finds nothing but whole files. */
+/** Another process starts on what the killed one left, and leaves nothing but whole files. */
 async function expectConsistencyAfterRestart(files: number): Promise<void> {
   await letTimePass();
-  const { child } = await start({ sweepSeconds: 1 });
+  const child = launch({ sweepSeconds: 1 });
   await until(
     async () =>
       (await rows('SELECT 1 FROM file.uploads UNION ALL SELECT 1 FROM file.removals')).length === 0 &&
       (await temporary()).length === 0,
   );
-  await kill(child);
+  await child.kill();
   const kept = await rows('SELECT object_key, size FROM file.files ORDER BY object_key');
   expect(kept).toHaveLength(files);
   expect(await objects()).toEqual(kept.map((row) => row.object_key));
@@ -166,23 +129,21 @@ async function expectConsistencyAfterRestart(files: number): Promise<void> {
   expect(usage).toEqual(sums);
 }
 
-/** The upload fails once all of it is there. */
-const WRONG_DIGEST = { 'content-digest': `sha-256=:${Buffer.alloc(32).toString('base64')}:` };
-
 describe('a process that is killed', () => {
   it(
     'leaves whole files and nothing else, wherever an upload was',
     async () => {
-      const process = await start();
-      open(process).write(CONTENT);
+      const child = launch();
+      const server = await listening(child);
+      open(server).write(CONTENT);
       await until(async () => (await temporary()).length > 0);
       for (const stage of ['begun', 'renamed', 'committed', 'noted', 'removed']) {
-        process.child.send(stage);
-        expect(await message(process.child)).toEqual({ armed: stage });
-        sendWhole(process, stage === 'noted' || stage === 'removed' ? WRONG_DIGEST : {});
-        expect(await message(process.child)).toEqual({ reached: stage });
+        child.tell(JSON.stringify({ stallAt: stage }));
+        await child.line(`armed ${stage}`);
+        sendWhole(server, stage === 'noted' || stage === 'removed' ? WRONG_DIGEST : {});
+        await child.line(`reached ${stage}`);
       }
-      await kill(process.child);
+      await child.kill();
       // Each died where it should have.
       expect(await rows('SELECT 1 FROM file.uploads')).toHaveLength(3);
       expect(await rows('SELECT 1 FROM file.removals')).toHaveLength(2);
@@ -196,16 +157,19 @@ describe('a process that is killed', () => {
     'gives the space of an expired file back once',
     async () => {
       await sql.query(`UPDATE file.files SET status = 'trashed', trashed_at = now() - interval '31 days'`);
-      // Sweeps from its start on.
-      const child = launch({ stallAt: 'removed' });
-      let said: { reached?: string } = {};
-      while (said.reached === undefined) said = await message<{ reached?: string }>(child);
-      await kill(child);
-      expect([await rows('SELECT 1 FROM file.files'), await objects()]).toEqual([[], []]);
-      expect(await rows('SELECT bytes, files FROM file.usage')).toEqual([{ bytes: '0', files: 0 }]);
-      expect(await rows('SELECT 1 FROM file.removals')).toHaveLength(1);
+      for (const [stage, left] of [
+        ['noted', 1],
+        ['removed', 0],
+      ] as const) {
+        const child = launch({ stallAt: stage });
+        await child.line(`reached ${stage}`);
+        await child.kill();
+        expect([(await rows('SELECT 1 FROM file.files')).length, (await objects()).length]).toEqual([0, left]);
+        expect(await rows('SELECT bytes, files FROM file.usage')).toEqual([{ bytes: '0', files: 0 }]);
+        expect(await rows('SELECT 1 FROM file.removals')).toHaveLength(1);
+      }
       await expectConsistencyAfterRestart(0);
     },
-    2 * PATIENCE_MS,
+    3 * PATIENCE_MS,
   );
 });

@@ -1,9 +1,10 @@
 /**
- * The file service in a process of its own, for tests that kill it or weigh it. It tells its parent `{ url, token }`
- * when it listens. Told a place, by message or by STALL_AT, it stands still there once and says `{ reached }`.
+ * The file service in a process of its own, for tests that kill it or weigh it. The first line it reads is
+ * `{ env, stallAt }`; it writes `listening { url, token }`. Told a place (`stallAt`), then or in a later line, it writes
+ * `armed <place>`, stands still there once and writes `reached <place>`.
  */
+import { createInterface } from 'node:readline';
 import 'reflect-metadata';
-import './source-hooks.mjs';
 
 const source = (path) => import(new URL(`../../../${path}`, import.meta.url).href);
 const { compose, createApp, defineService, loadProcessConfig, runApp } = await source('libs/bootstrap/src/index.ts');
@@ -16,10 +17,12 @@ const { RemovalsRepository } = await source('apps/file/src/storage/removals.repo
 const { UploadLedger } = await source('apps/file/src/uploads/upload-ledger.service.ts');
 const { Module } = await import('@nestjs/common');
 
-const { STALL_AT, ...env } = process.env;
+const lines = createInterface(process.stdin)[Symbol.asyncIterator]();
+const { env, stallAt: firstStall } = JSON.parse((await lines.next()).value);
+const say = (what, about) => process.stdout.write(`${what} ${about}\n`);
 
 /** Replaces a method for its next call. */
-function once(prototype, name, replacement) {
+function replaceOnce(prototype, name, replacement) {
   const original = prototype[name];
   prototype[name] = function (...args) {
     prototype[name] = original;
@@ -30,28 +33,30 @@ function once(prototype, name, replacement) {
 /** What is asked next stands still at this place and does not come back: the parent ends the process there. */
 function stallAt(stage) {
   const stall = () => {
-    process.send({ reached: stage });
+    say('reached', stage);
     return new Promise(() => undefined);
   };
   const places = {
     /** The upload is noted, nothing is written. */
-    begun: () => once(FolderObjectStore.prototype, 'begin', stall),
+    begun: () => replaceOnce(FolderObjectStore.prototype, 'begin', stall),
     /** The content has its final name, the file is not made. */
     renamed: () =>
-      once(FolderObjectStore.prototype, 'begin', async (begin, key) => {
+      replaceOnce(FolderObjectStore.prototype, 'begin', async (begin, key) => {
         const sink = await begin(key);
         return { ...sink, commit: () => sink.commit().then(stall) };
       }),
     /** The file is made, nobody has been told. */
-    committed: () => once(UploadLedger.prototype, 'complete', (complete, ...args) => complete(...args).then(stall)),
+    committed: () =>
+      replaceOnce(UploadLedger.prototype, 'complete', (complete, ...args) => complete(...args).then(stall)),
     /** It is noted that the object has to go, and it is there. */
-    noted: () => once(FolderObjectStore.prototype, 'delete', stall),
+    noted: () => replaceOnce(FolderObjectStore.prototype, 'delete', stall),
     /** The object is gone, the note that it has to go is there. */
-    removed: () => once(RemovalsRepository.prototype, 'done', stall),
+    removed: () => replaceOnce(RemovalsRepository.prototype, 'done', stall),
   };
   places[stage]();
+  say('armed', stage);
 }
-if (STALL_AT) stallAt(STALL_AT);
+if (firstStall) stallAt(firstStall);
 
 class NoProjects extends ProjectDirectory {
   async access() {
@@ -87,10 +92,8 @@ const config = loadProcessConfig(composition.services, {
 });
 const logger = createLogger({ service: 'file', version: '0', environment: 'development', level: 'silent' });
 const { urls, stop } = await runApp(await createApp(composition, config, logger));
-process.on('message', (stage) => {
-  stallAt(stage);
-  process.send({ armed: stage });
-});
-process.send({ url: urls[0], token: mint.token({ sub: env.TEST_USER }) });
-process.once('SIGTERM', () => stop().then(() => process.exit(0)));
-process.once('disconnect', () => process.exit(1));
+say('listening', JSON.stringify({ url: urls[0], token: mint.token({ sub: env.TEST_USER }) }));
+for await (const line of lines) stallAt(JSON.parse(line).stallAt);
+// Nobody is left to ask.
+await stop();
+process.exit(0);

@@ -1,4 +1,3 @@
-import { type ChildProcess, fork } from 'node:child_process';
 import { createHash, type Hash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -7,10 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { fileURLToPath } from 'node:url';
 import { migrateServices } from '@nexus/bootstrap';
 import { uuidv7 } from '@nexus/kernel';
-import { createTestDatabase, type TestDatabase } from '@nexus/testing';
+import { createTestDatabase, runSource, type SourceProcess, type TestDatabase } from '@nexus/testing';
 import { fileService } from '../src/index.js';
 
 const MIB = 1024 ** 2;
@@ -21,26 +19,20 @@ const BOUNDARY = 'memory';
 
 let database: TestDatabase;
 let folder: string;
-let child: ChildProcess;
+let child: SourceProcess;
 let server: { url: string; token: string };
 
 beforeAll(async () => {
   database = await createTestDatabase();
   await migrateServices(database.url, [fileService]);
   folder = await mkdtemp(join(tmpdir(), 'nexus-memory-'));
-  child = fork(fileURLToPath(new URL('./file-process.mjs', import.meta.url)), {
-    execArgv: ['--disable-warning=ExperimentalWarning'],
-    env: { PATH: process.env.PATH, DATABASE_URL: database.url, NEXUS_DATA_DIR: folder, TEST_USER: uuidv7() },
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  });
-  [server] = (await once(child, 'message', { signal: AbortSignal.timeout(30_000) })) as [typeof server];
+  child = runSource(`await import(${JSON.stringify(new URL('./file-process.mjs', import.meta.url).href)});`);
+  const env = { DATABASE_URL: database.url, NEXUS_DATA_DIR: folder, TEST_USER: uuidv7() };
+  child.tell(JSON.stringify({ env }));
+  server = JSON.parse((await child.line('listening ')).slice('listening '.length));
 }, 40_000);
 afterAll(async () => {
-  if (child.exitCode === null && child.signalCode === null) {
-    const ended = once(child, 'exit');
-    child.kill('SIGKILL');
-    await ended;
-  }
+  await child.kill();
   await database.drop();
   await rm(folder, { recursive: true });
 });

@@ -10,6 +10,7 @@ import { type RoutePolicy, TokenTrust } from '@nexus/contracts';
 import { DatabaseRoot, databaseConfig } from '@nexus/database';
 import {
   AnswerInterceptor,
+  composeInterceptors,
   IdempotencyInterceptor,
   NexusExceptionFilter,
   NexusFastifyAdapter,
@@ -155,9 +156,7 @@ export async function createApp(composition: Composition, config: Config, logger
     nest.useGlobalGuards(new AuthGuard());
     nest.useGlobalFilters(new NexusExceptionFilter(logger));
     nest.useGlobalInterceptors(
-      new CachingInterceptor(),
-      new IdempotencyInterceptor(databases),
-      new AnswerInterceptor(),
+      composeInterceptors(new CachingInterceptor(), new IdempotencyInterceptor(databases), new AnswerInterceptor()),
     );
     await nest.init();
     await adapter.getInstance().ready();

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { AccessTokenVerifier } from '@nexus/auth-guards';
 import type { ResponseCache } from '@nexus/caching';
 import { type Config, platformConfig, publicUrl } from '@nexus/config';
-import type { Exchange, ExchangeDefaults } from '@nexus/http';
+import type { Exchange } from '@nexus/http';
 import {
   type HttpMetrics,
   httpMetrics,
@@ -30,7 +30,7 @@ const HSTS = 'max-age=31536000; includeSubDomains';
 export class PolicyParts {
   readonly inFlight = new InFlight();
   readonly limits: LimitCounters = { allowed: 0, refused: 0 };
-  readonly defaults: ExchangeDefaults & { headers: string[] };
+  readonly defaults: { headers: readonly string[]; closing: boolean };
   readonly metrics: HttpMetrics;
   readonly proxies: TrustedProxies;
 
@@ -51,6 +51,7 @@ export class PolicyParts {
         'no-referrer',
         ...(secure ? ['Strict-Transport-Security', HSTS] : []),
       ],
+      closing: false,
     };
     this.metrics = httpMetrics();
     const throttling = config.get(throttlingConfig);
@@ -59,21 +60,23 @@ export class PolicyParts {
 
   /** From now on every answer closes its connection, so that clients go elsewhere. */
   announceStop(): void {
-    if (!this.defaults.headers.includes('Connection')) this.defaults.headers.push('Connection', 'close');
+    this.defaults.closing = true;
   }
 }
 
 /** The steps of an edge process; an internal one has no limits, cache or CORS: its callers are the platform's own. */
 function steps({ config, limiter, cache, verifier, limits, role }: PolicyParts, routes: RouteTable): Step[] {
   const throttling = config.get(throttlingConfig);
+  const origins = cors(config.get(edgeConfig).CORS_ORIGINS);
   if (role === 'internal') return [admit, findRoute(routes), credentials(verifier), gate(routes)];
   return [
     admit,
     findRoute(routes),
     coarseLimit(limiter, throttling, limits),
-    cors(config.get(edgeConfig).CORS_ORIGINS),
+    origins.announce,
     credentials(verifier),
     callerLimit(limiter, throttling, limits),
+    origins.preflight,
     gate(routes),
     answerFromCache(cache),
   ];

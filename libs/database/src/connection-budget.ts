@@ -10,14 +10,16 @@ interface PoolInternals {
 
 /** A pool that waits for so long without getting any connection takes one wherever one idles, in ms. */
 const PATIENCE_MS = 100;
+/** A pool that was asked for nothing for so long can do without what idles in it, in ms. */
+const QUIET_MS = 1_000;
 
 /**
  * The connections of one process, shared by all its pools. A pool is full when the process is; a pool that
  * waits takes the place of a connection that idles in another pool.
  *
- * It takes only from a pool that holds more than it has itself, unless it is given nothing at all: a new connection
- * costs as much as hundreds of statements, and pools that are all busy, the job queue's among them, would otherwise
- * take each other's connections in the moments between two statements.
+ * It takes only from a pool that is quiet or holds more than it has itself, unless it is given nothing at all: a new
+ * connection costs as much as a hundred statements, and pools that are all busy, the job queue's among them, would
+ * otherwise take each other's connections in the moments between two statements.
  */
 export class ConnectionBudget {
   private readonly pools = new Set<BudgetedPool>();
@@ -83,7 +85,9 @@ export class ConnectionBudget {
       if (idle) (donor as unknown as PoolInternals)._remove(idle.client, () => this.rebalance());
       else held = true;
     }
-    if (held) this.patience ??= setTimeout(() => this.lookAgain(), PATIENCE_MS).unref();
+    if (held && this.patience === undefined) {
+      this.patience = setTimeout(() => this.lookAgain(), PATIENCE_MS).unref();
+    }
   }
 
   private lookAgain(): void {
@@ -92,11 +96,13 @@ export class ConnectionBudget {
   }
 
   private donorFor(pool: BudgetedPool): BudgetedPool | undefined {
-    const starving = pool.totalCount === 0 || performance.now() - pool.servedAt > PATIENCE_MS;
+    const now = performance.now();
+    const starving = pool.totalCount === 0 || now - pool.servedAt > PATIENCE_MS;
     let best: BudgetedPool | undefined;
     for (const other of this.pools) {
       if (other === pool || other.idleCount <= other.waitingCount) continue;
-      if (!starving && other.totalCount < pool.totalCount + 2) continue;
+      const spares = other.totalCount >= pool.totalCount + 2 || now - other.servedAt > QUIET_MS;
+      if (!starving && !spares) continue;
       if (!best || other.totalCount > best.totalCount) best = other;
     }
     return best;

@@ -175,10 +175,49 @@ describe('the connections of a process', () => {
       [{ schema: 'auth' }, { schema: 'user' }],
     );
     try {
-      await Promise.all([1, 2].map(() => root.get('auth').query('SELECT pg_sleep(0.05)')));
+      // Longer than a service waits before it takes the one connection of another.
+      await Promise.all([1, 2].map(() => root.get('auth').query('SELECT pg_sleep(0.3)')));
       expect(root.budget.stats().find((pool) => pool.name === 'auth')?.idle).toBe(2);
       expect(await root.get('user').query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
       expect(root.budget.used).toBeLessThanOrEqual(2);
+    } finally {
+      await root.close();
+    }
+  });
+
+  test('stay with services that are all busy instead of going from one to the other', async () => {
+    const root = await DatabaseRoot.open(
+      { DATABASE_URL: database.url, DATABASE_POOL_SIZE: 4, DATABASE_STATEMENT_TIMEOUT_MS: 5_000 },
+      'development',
+      [{ schema: 'auth' }, { schema: 'user' }],
+    );
+    try {
+      const pids = new Set<number>();
+      const ask = async (schema: string) => {
+        const [row] = await root.get(schema).query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+        pids.add((row as { pid: number }).pid);
+      };
+      for (let round = 0; round < 100; round++) {
+        await Promise.all(['auth', 'user'].flatMap((schema) => [1, 2, 3, 4].map(() => ask(schema))));
+      }
+      expect(pids.size).toBeLessThanOrEqual(8);
+    } finally {
+      await root.close();
+    }
+  });
+
+  test('a service that is given none of its own for a while takes one that idles elsewhere', async () => {
+    const root = await DatabaseRoot.open(
+      { DATABASE_URL: database.url, DATABASE_POOL_SIZE: 2, DATABASE_STATEMENT_TIMEOUT_MS: 5_000 },
+      'development',
+      [{ schema: 'auth' }, { schema: 'user' }],
+    );
+    try {
+      await Promise.all(['auth', 'user'].map((schema) => root.get(schema).query('SELECT 1')));
+      await root.get('user').transaction(async (tx) => {
+        await tx.query('SELECT 1');
+        expect(await root.get('user').query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+      });
     } finally {
       await root.close();
     }

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { AppError } from '@nexus/kernel';
 import type { Exchange } from './exchange.js';
+import { lingerOnClose } from './lingering-close.js';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
@@ -20,7 +21,13 @@ function leavesMuchUnread({ complete, headers }: IncomingMessage): boolean {
 
 /** Every header of an answer in writing order; used for answers that are not JSON, too. */
 export function commonHeaders(exchange: Exchange): string[] {
-  return [...exchange.defaults.headers, 'X-Request-Id', exchange.id, ...exchange.headers];
+  const { defaults, request } = exchange;
+  const headers = [...defaults.headers, 'X-Request-Id', exchange.id, ...exchange.headers];
+  if (exchange.close || defaults.closing) {
+    headers.push('Connection', 'close');
+    if (!request.complete) lingerOnClose(request);
+  }
+  return headers;
 }
 
 /**
@@ -38,9 +45,9 @@ export function writeAnswer(
 ): void {
   const { response, request } = exchange;
   if (response.headersSent || response.destroyed) return;
+  if (status >= 400 && leavesMuchUnread(request)) exchange.close = true;
   const headers = commonHeaders(exchange);
   for (const part of extra) headers.push(part);
-  if (status >= 400 && leavesMuchUnread(request)) headers.push('Connection', 'close');
   if (body === undefined || bodiless(status)) {
     if (status !== 204 && status !== 304) headers.push('Content-Length', '0');
     response.writeHead(status, headers);

@@ -56,25 +56,25 @@ export function parseJson(body: Buffer): unknown {
   return value;
 }
 
-function parseForm(body: Buffer, request: FastifyRequest): Record<string, unknown> {
-  const text = body.toString('latin1');
-  let form: Record<string, string | string[]>;
+/** `querystring` reads broken escapes as they are; here they are a fault, as they are in an address. */
+function assertEscapes(text: string): void {
+  if (!/^[\x20-\x7e]*$/.test(text)) throw errors.invalid_encoding();
   try {
-    form = parseQuery(text, '&', '=', { maxKeys: MAX_FORM_KEYS, decodeURIComponent: strictDecode }) as typeof form;
+    decodeURIComponent(text);
   } catch {
     throw errors.invalid_encoding();
   }
+}
+
+function parseForm(body: Buffer, request: FastifyRequest): Record<string, unknown> {
+  const text = body.toString('latin1');
+  assertEscapes(text);
+  const form = parseQuery(text, '&', '=', { maxKeys: MAX_FORM_KEYS }) as Record<string, string | string[]>;
   for (const key of Object.keys(form)) {
     if (key === '__proto__' || key === 'constructor' || key === 'prototype') throw errors.bad_request();
   }
   if (holdsNoText(form)) throw errors.invalid_encoding();
   return formToBody(form, exchangeOf(request.raw).route?.body);
-}
-
-/** querystring falls back to a lax decoder when this throws, so the fault is kept apart from its own handling. */
-function strictDecode(text: string): string {
-  if (!/^[\x20-\x7e]*$/.test(text)) throw new URIError('not ASCII');
-  return decodeURIComponent(text);
 }
 
 /**
@@ -97,9 +97,10 @@ export function registerBodyParsers(fastify: FastifyInstance, edge: boolean): vo
       { parseAs: 'buffer' },
       async (request: FastifyRequest, body: Buffer) => parseForm(body, request),
     );
-    fastify.addHook('preValidation', async (request) => {
+    fastify.addHook('preValidation', (request, _reply, done) => {
       const shape = exchangeOf(request.raw).route?.query;
       if (shape) normaliseKeys(request.query, shape);
+      done();
     });
   }
   // Streams stay on the raw request: whoever takes them reads them.

@@ -5,6 +5,14 @@ import type { z } from 'zod';
 
 export const ENDPOINT_KEY = 'nexus:endpoint';
 
+/** One field of a multipart form. */
+export interface FormField {
+  readonly description: string;
+  /** A file, not text. */
+  readonly binary?: boolean;
+  readonly required?: boolean;
+}
+
 /** What a route promises: the policy chain, the docs and the answer are made of it. */
 export interface EndpointOptions {
   /** Unique over all services; OpenAPI `operationId`. */
@@ -36,6 +44,10 @@ export interface EndpointOptions {
   readonly produces?: RoutePolicy['produces'];
   /** Media types for the docs where the body or the answer is not JSON. */
   readonly mediaTypes?: { readonly request?: string; readonly response?: string };
+  /** Fields of a multipart form, for the docs. */
+  readonly form?: Readonly<Record<string, FormField>>;
+  /** Further successful statuses, for the docs: one sentence each. */
+  readonly alsoAnswers?: Readonly<Record<number, string>>;
   /** Request headers that this route reads besides the common ones: name to one sentence. */
   readonly requestHeaders?: Readonly<Record<string, string>>;
   /** Part of the platform but not of the API: left out of the docs. */

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FillSlot } from '@nexus/caching';
 import type { RoutePolicy } from '@nexus/contracts';
-import { type Actor, ANONYMOUS, type CallContext, type TraceContext } from '@nexus/kernel';
+import { type Actor, ANONYMOUS, type AppError, type CallContext, type TraceContext } from '@nexus/kernel';
 
 /** Route parameters by name. */
 export type RouteParams = Readonly<Record<string, string | undefined>>;
@@ -10,6 +10,8 @@ export type RouteParams = Readonly<Record<string, string | undefined>>;
 export interface ExchangeDefaults {
   /** Header names and values in turn, on every answer. */
   readonly headers: readonly string[];
+  /** Every answer closes its connection: the process is about to stop. */
+  readonly closing: boolean;
 }
 
 /**
@@ -26,6 +28,12 @@ export class Exchange {
   deadline: number;
   /** Header names and values in turn that this answer carries besides the defaults (limits, CORS, cache). */
   readonly headers: string[] = [];
+  /** Why the request is none that a route may see; the gate answers with it, once the limits have counted it. */
+  refusal: AppError | undefined;
+  /** Why its credentials do not count; the gate answers with it where the route needs a caller. */
+  credentialFault: AppError | undefined;
+  /** The connection ends with this answer. */
+  close = false;
   /** The right to keep this answer, where the cache may. */
   fill: FillSlot | undefined;
   /** `Cache-Status` member for logs, e.g. `hit`. */

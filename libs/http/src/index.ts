@@ -1,11 +1,13 @@
 export { AnswerInterceptor } from './answer.interceptor.js';
 export { commonHeaders, errorBody, writeAnswer, writeError } from './answer.js';
 export { parseJson, registerBodyParsers } from './body-parsers.js';
+export { composeInterceptors, type DirectInterceptor } from './compose-interceptors.js';
 export {
   Endpoint,
   type EndpointMetadata,
   type EndpointOptions,
   endpointOf,
+  type FormField,
   successStatus,
 } from './endpoint.decorator.js';
 export {
@@ -21,6 +23,7 @@ export { Exchange, type ExchangeDefaults, exchangeOf, type RouteParams } from '.
 export { IdempotencyInterceptor } from './idempotency.interceptor.js';
 export { assertKey, IdempotencyStore, type KeptAnswer } from './idempotency-store.js';
 export { keyShape } from './key-shape.js';
+export { type LingerLimits, lingerOnClose } from './lingering-close.js';
 export { NexusFastifyAdapter, sendEncoded } from './nexus-fastify-adapter.js';
 export { formToBody, normaliseKeys } from './normalise.js';
 export { buildOpenApi } from './openapi/build-openapi.js';

@@ -3,6 +3,9 @@ import { fileURLToPath } from 'node:url';
 
 /** A process that runs sources of the workspace, for specs that kill it. */
 export interface SourceProcess {
+  readonly pid: number;
+  /** Writes a line to its standard input. */
+  tell(line: string): void;
   /** Resolves with the first line of standard output that begins with this text. @throws Error when the process ends before */
   line(start: string): Promise<string>;
   /** Ends it as a crash would (SIGKILL); resolves when it is gone. */
@@ -49,7 +52,11 @@ export function runSource(source: string): SourceProcess {
       look();
     }),
   );
+  // A process that is gone takes nothing.
+  child.stdin.on('error', () => undefined);
   return {
+    pid: child.pid ?? 0,
+    tell: (line) => void child.stdin.write(`${line}\n`),
     line: (start) =>
       new Promise((resolve, reject) => {
         const check = () => {

@@ -18,6 +18,7 @@ export class ContentController {
       'for display (`Content-Disposition: inline`); all others are to be saved.',
     produces: 'binary',
     mediaTypes: { response: '*/*' },
+    alsoAnswers: { 206: 'The parts that `Range` asks for; several as `multipart/byteranges`.' },
     errors: ['file_not_found', 'stale_version', 'range_not_satisfiable'],
   })
   async send(

@@ -142,6 +142,38 @@ describe('reading a form', () => {
     );
   });
 
+  it('goes on to the end however slowly the file is taken and wherever chunks begin', async () => {
+    const head = Buffer.from(`--${BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n`);
+    const scenario = fc.record({
+      size: fc.constantFrom(0, 65_536, 270_000, 400_000),
+      after: fc.array(fc.nat(300), { maxLength: 3 }),
+      // Counted from the end of the content: there the parser has most to do.
+      near: fc.array(fc.integer({ min: -80, max: 300 }), { maxLength: 6 }),
+      anywhere: fc.array(fc.nat(400_000), { maxLength: 3 }),
+      pause: fc.boolean(),
+    });
+    await fc.assert(
+      fc.asyncProperty(scenario, async ({ size, after, near, anywhere, pause }) => {
+        const value = Buffer.alloc(size, 'c\r\n-');
+        const body = formOf([{ ...file(''), value }, ...after.map((length, i) => field(`f${i}`, 'v'.repeat(length)))]);
+        const places = [...near.map((place) => Math.max(0, head.length + size + place)), ...anywhere];
+        let taken = 0;
+        const form = await readForm(bodyOf(cut(body, places)), BOUNDARY, LIMITS, {
+          file: async ({ content: bytes }) => {
+            if (pause) await new Promise((resolve) => setTimeout(resolve, 2));
+            for await (const chunk of bytes) {
+              taken += chunk.length;
+              await new Promise((resolve) => setImmediate(resolve));
+            }
+            return 'more';
+          },
+        });
+        expect([taken, form.fields.size]).toEqual([size, after.length]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it('ends wherever the last chunk begins, also when the file has to wait for its taker', async () => {
     const body = formOf([{ ...file(''), value: Buffer.alloc(200_000, 'x') }, field('name', 'n')]);
     for (let rest = 1; rest <= 120; rest++) {

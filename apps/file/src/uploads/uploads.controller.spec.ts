@@ -45,7 +45,8 @@ beforeAll(async () => {
       FILE_MAX_BYTES: String(MAX),
       FILE_QUOTA_BYTES: String(QUOTA),
       FILE_UPLOAD_IDLE_SECONDS: '1',
-      RATE_LIMIT_AUTHENTICATED: '100000',
+      FILE_UPLOAD_STALE_SECONDS: '5',
+      RATE_LIMIT_USER: '100000',
       RATE_LIMIT_ADDRESS: '100000',
     },
   });
@@ -483,6 +484,15 @@ async function countUploads(userId: string): Promise<number> {
   return (await database.query('SELECT 1 FROM file.uploads WHERE owner_id = $1', [userId])).length;
 }
 
+/** As the sweeper of another process does it. */
+async function giveUp(userId: string): Promise<void> {
+  await database.query(
+    `WITH gone AS (DELETE FROM file.uploads WHERE owner_id = $1 RETURNING object_key)
+     INSERT INTO file.removals (object_key) SELECT object_key FROM gone`,
+    [userId],
+  );
+}
+
 const underWay = (userId: string) => until(async () => (await countUploads(userId)) > 0);
 const settled = (userId: string) =>
   until(
@@ -544,16 +554,34 @@ describe('a client that does not do its part', () => {
     expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 201', 'HTTP/1.1 401']);
   });
 
+  it('keeps its upload alive by sending, however slowly, until it is given up', async () => {
+    const userId = uuidv7();
+    const client = openUpload(userId, { 'transfer-encoding': 'chunked' });
+    const head = partHead();
+    await client.write(`${head.length.toString(16)}\r\n${head}\r\n`);
+    await underWay(userId);
+    const beat = async () =>
+      (await database.query('SELECT heartbeat_at FROM file.uploads WHERE owner_id = $1', [userId]))[0]?.heartbeat_at;
+    const first = await beat();
+    await until(async () => {
+      await client.write('1\r\nx\r\n');
+      return (await beat())?.valueOf() !== first?.valueOf();
+    });
+    await giveUp(userId);
+    const answer = client.answer();
+    const dripping = setInterval(() => void client.write('1\r\nx\r\n'), 50);
+    expect(await answer.finally(() => clearInterval(dripping))).toMatch(/^HTTP\/1\.1 503 /);
+    client.socket.destroy();
+    await database.query('DELETE FROM file.removals');
+  });
+
   it('is told when its upload was given up meanwhile', async () => {
     const userId = uuidv7();
     const body = `${partHead()}${'x'.repeat(1000)}${TAIL}`;
     const client = openUpload(userId, { 'content-length': String(body.length), connection: 'close' });
     await client.write(body.slice(0, 300));
     await underWay(userId);
-    await database.query(
-      'WITH gone AS (DELETE FROM file.uploads WHERE owner_id = $1 RETURNING object_key) INSERT INTO file.removals (object_key) SELECT object_key FROM gone',
-      [userId],
-    );
+    await giveUp(userId);
     await client.write(body.slice(300));
     expect(await client.answer()).toMatch(/^HTTP\/1\.1 503 /);
     await database.query('DELETE FROM file.removals');

@@ -1,10 +1,10 @@
 import { Controller, Req } from '@nestjs/common';
 import { EncodedAnswer } from '@nexus/caching';
-import { Caller, Ctx, Endpoint, exchangeOf } from '@nexus/http';
+import { Caller, Ctx, Endpoint, exchangeOf, lingerOnClose } from '@nexus/http';
 import type { CallContext, UserActor } from '@nexus/kernel';
 import type { FastifyRequest } from 'fastify';
 import { fileResource } from '../files/files.schemas.js';
-import { lingerOnClose } from './lingering-close.js';
+
 import { UploadsService } from './uploads.service.js';
 
 @Controller('api/v1/files')
@@ -24,6 +24,11 @@ export class UploadsController {
     consumes: 'stream',
     idempotency: 'handler',
     mediaTypes: { request: 'multipart/form-data' },
+    form: {
+      file: { description: 'The content, with its name and type.', binary: true, required: true },
+      project_id: { description: 'Project that the file belongs to; without it the file is your own.' },
+      name: { description: 'Name of the file; the name that came with it by default.' },
+    },
     location: ({ id }: { id: string }) => `/api/v1/files/${id}`,
     errors: [
       'malformed_multipart',
@@ -52,7 +57,7 @@ export class UploadsController {
     for (const [name, value] of Object.entries(answer.headers)) headers.push(name, value);
     if (replayed) headers.push('Idempotency-Replayed', 'true');
     // The rest of a body that is not needed: nobody waits for it.
-    if (!raw.complete) headers.push('Connection', 'close');
+    if (!raw.complete) exchangeOf(raw).close = true;
     return new EncodedAnswer(answer.head, answer.etag);
   }
 }

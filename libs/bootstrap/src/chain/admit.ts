@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { errors } from '@nexus/kernel';
+import type { Exchange } from '@nexus/http';
+import { AppError, errors } from '@nexus/kernel';
 import type { Step } from './chain.js';
 
 const MAX_URL_BYTES = 8192;
@@ -49,18 +50,29 @@ function assertTarget(request: IncomingMessage): void {
   }
 }
 
-/**
- * Refuses what is no well-formed HTTP/1.1 request although Node's parser lets it through: other versions, doubtful
- * framing, Host or target. What cannot be framed for sure also closes the connection.
- */
-export const admit: Step = ({ request, headers }) => {
+function assertRequest(exchange: Exchange): void {
+  const { request } = exchange;
   if (request.httpVersionMajor !== 1) throw errors.bad_request({ message: 'HTTP/1.1 is spoken here.' });
   const coding = request.headers['transfer-encoding'];
   if (coding !== undefined && (coding !== 'chunked' || request.headers['content-length'] !== undefined)) {
-    headers.push('Connection', 'close');
+    exchange.close = true;
     throw errors.bad_request({ message: 'The length of the body is ambiguous.' });
   }
   assertHost(request);
   assertTarget(request);
+}
+
+/**
+ * Refuses what is no well-formed HTTP/1.1 request although Node's parser lets it through: other versions, doubtful
+ * framing, Host or target. What cannot be framed for sure also closes the connection.
+ * The refusal is answered by the gate, after the limits have counted it.
+ */
+export const admit: Step = (exchange) => {
+  try {
+    assertRequest(exchange);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    exchange.refusal = error;
+  }
   return 'continue';
 };

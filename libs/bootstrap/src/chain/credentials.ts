@@ -6,16 +6,9 @@ import type { Step } from './chain.js';
 
 const BEARER = /^Bearer +([A-Za-z0-9\-._~+/]+=*)$/i;
 
-/** Why a request's credentials do not count; the gate answers with it where the route needs a caller. */
-const refusals = new WeakMap<Exchange, AppError>();
-
-export function refusalOf(exchange: Exchange): AppError | undefined {
-  return refusals.get(exchange);
-}
-
 function refuse(exchange: Exchange, error: unknown): 'continue' {
   if (!(error instanceof AppError)) throw error;
-  refusals.set(exchange, error);
+  exchange.credentialFault = error;
   return 'continue';
 }
 

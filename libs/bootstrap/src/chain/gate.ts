@@ -3,7 +3,6 @@ import type { RoutePolicy } from '@nexus/contracts';
 import { assertKey, type Exchange, writeAnswer } from '@nexus/http';
 import { errors, isUuid } from '@nexus/kernel';
 import type { Step } from './chain.js';
-import { refusalOf } from './credentials.js';
 import { pathOf, type RouteTable } from './route-table.js';
 
 /** Whether `Accept` leaves room for JSON (RFC 9110 §12.5.1). */
@@ -36,6 +35,10 @@ function assertForm(exchange: Exchange, route: RoutePolicy): void {
     if (!isUuid(exchange.params[name] ?? '')) throw errors.invalid_id({ field: name });
   }
   if (route.produces === 'json' && !acceptsJson(headers.accept)) throw errors.not_acceptable();
+  const coding = headers['content-encoding'];
+  if (route.consumes === 'json' && coding !== undefined && coding.toLowerCase() !== 'identity') {
+    throw errors.unsupported_media_type({ message: 'A body is taken as it is: no Content-Encoding.' });
+  }
   const length = headers['content-length'];
   if (route.limits.bodyBytes > 0 && length !== undefined && Number(length) > route.limits.bodyBytes)
     throw errors.payload_too_large();
@@ -46,6 +49,7 @@ function assertForm(exchange: Exchange, route: RoutePolicy): void {
 export function gate(table: RouteTable): Step {
   return (exchange) => {
     const { route, request } = exchange;
+    if (exchange.refusal) throw exchange.refusal;
     if (!route) {
       const allow = table.allowed(pathOf(request.url ?? '/')).join(', ');
       if (request.method === 'OPTIONS' && (allow !== '' || request.url === '*')) {
@@ -55,8 +59,7 @@ export function gate(table: RouteTable): Step {
       throw allow === '' ? errors.not_found() : errors.method_not_allowed({ headers: { Allow: allow } });
     }
     if (!route.access.public) {
-      const refusal = refusalOf(exchange);
-      if (refusal) throw refusal;
+      if (exchange.credentialFault) throw exchange.credentialFault;
       authorise(route.access, exchange.actor);
     }
     assertForm(exchange, route);

@@ -74,7 +74,7 @@ export class InFlight {
         continue;
       }
       // What is missing of the body will not be waited for.
-      exchange.headers.push('Connection', 'close');
+      exchange.close = true;
       writeError(exchange, errors.request_timeout());
     }
   }

@@ -44,6 +44,7 @@ export function pathOf(url: string): string {
 export function findRoute(table: RouteTable): Step {
   return (exchange: Exchange) => {
     const { request } = exchange;
+    if (exchange.refusal) return 'continue';
     const found = table.find(request.method ?? '', pathOf(request.url ?? '/'));
     if (found) {
       const { timeoutMs } = found.route.limits;

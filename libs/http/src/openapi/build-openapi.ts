@@ -1,4 +1,4 @@
-import { successStatus } from '../endpoint.decorator.js';
+import { type FormField, successStatus } from '../endpoint.decorator.js';
 import type { ReflectedRoute } from '../reflect-routes.js';
 import { exampleOf } from './example-of.js';
 import { COMMON_HEADERS, ERROR_SCHEMA, errorResponses, HEADER_COMPONENTS } from './responses.js';
@@ -47,11 +47,9 @@ function success(route: ReflectedRoute, store: SchemaStore): JsonSchema {
   const schema = endpoint.list ?? endpoint.response;
   if (policy.produces !== 'json') {
     const type = endpoint.mediaTypes?.response ?? 'application/octet-stream';
-    return {
-      description: endpoint.summary,
-      headers,
-      content: { [type]: schema ? { schema: store.add(schema, 'output') } : {} },
-    };
+    const shown = schema && store.add(schema, 'output');
+    const content = shown ? { schema: shown, example: exampleOf(shown, store) } : {};
+    return { description: endpoint.summary, headers, content: { [type]: content } };
   }
   if (!schema) return { description: 'Done; no body.', headers };
   const data = store.add(schema, 'output');
@@ -107,7 +105,35 @@ function requestBody(route: ReflectedRoute, store: SchemaStore): JsonSchema | un
     };
   }
   if (policy.consumes !== 'stream') return undefined;
-  return { required: true, content: { [endpoint.mediaTypes?.request ?? 'application/octet-stream']: {} } };
+  const schema = endpoint.form && { schema: formSchema(endpoint.form) };
+  return { required: true, content: { [endpoint.mediaTypes?.request ?? 'application/octet-stream']: schema ?? {} } };
+}
+
+function formSchema(form: Readonly<Record<string, FormField>>): JsonSchema {
+  const fields = Object.entries(form);
+  return {
+    type: 'object',
+    required: fields.filter(([, field]) => field.required).map(([name]) => name),
+    properties: Object.fromEntries(
+      fields.map(([name, { description, binary }]) => [
+        name,
+        { type: 'string', description, ...(binary ? { contentMediaType: 'application/octet-stream' } : {}) },
+      ]),
+    ),
+  };
+}
+
+/** Successful answers besides the usual one: not modified, a part of it. */
+function furtherAnswers(route: ReflectedRoute): Record<string, JsonSchema> {
+  const { endpoint, policy } = route;
+  const headers = successHeaders(route);
+  const tagged = policy.method === 'GET' && policy.produces !== 'sse' && !endpoint.list;
+  const found: Record<string, JsonSchema> = {};
+  for (const [status, description] of Object.entries(endpoint.alsoAnswers ?? {})) {
+    found[status] = { description, headers, content: { [endpoint.mediaTypes?.response ?? '*/*']: {} } };
+  }
+  if (tagged) found['304'] = { description: 'What the client has (`If-None-Match`) is current; no body.', headers };
+  return found;
 }
 
 function operation(route: ReflectedRoute, store: SchemaStore): JsonSchema {
@@ -122,7 +148,11 @@ function operation(route: ReflectedRoute, store: SchemaStore): JsonSchema {
     ...(policy.access.roles.length > 0 ? { 'x-roles': policy.access.roles } : {}),
     parameters: parameters(route, store),
     ...(body ? { requestBody: body } : {}),
-    responses: { [String(successStatus(endpoint))]: success(route, store), ...errorResponses(route) },
+    responses: {
+      [String(successStatus(endpoint))]: success(route, store),
+      ...furtherAnswers(route),
+      ...errorResponses(route),
+    },
   };
 }
 

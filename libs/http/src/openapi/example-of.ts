@@ -24,7 +24,8 @@ export function exampleOf(schema: JsonSchema, store: SchemaStore, depth = 0): un
 }
 
 function byType(schema: JsonSchema, store: SchemaStore, depth: number): unknown {
-  switch (schema.type) {
+  const type = Array.isArray(schema.type) ? schema.type.find((name) => name !== 'null') : schema.type;
+  switch (type) {
     case 'object': {
       const properties = (schema.properties ?? {}) as Record<string, JsonSchema>;
       if (depth > MAX_DEPTH) return {};
@@ -42,6 +43,6 @@ function byType(schema: JsonSchema, store: SchemaStore, depth: number): unknown 
     case 'boolean':
       return true;
     default:
-      return schema.type === 'null' ? null : {};
+      return type === 'null' || schema.type === 'null' ? null : {};
   }
 }
