@@ -39,7 +39,7 @@ afterAll(async () => {
   await sql.end();
   await database.drop();
   await rm(folder, { recursive: true });
-});
+}, 30_000);
 
 /** @param stallAt where the process stands still from its start on; it sweeps at its start, then every `sweepSeconds` */
 function launch({ stallAt = '', sweepSeconds = 3600 } = {}): SourceProcess {

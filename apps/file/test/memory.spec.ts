@@ -35,7 +35,7 @@ afterAll(async () => {
   await child.kill();
   await database.drop();
   await rm(folder, { recursive: true });
-});
+}, 30_000);
 
 /** What of the process is in memory now, in bytes. */
 async function residentBytes(): Promise<number> {

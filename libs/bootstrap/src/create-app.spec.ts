@@ -151,7 +151,7 @@ async function bytes(text: string): Promise<string> {
   let answer = '';
   socket.on('data', (chunk) => {
     answer += chunk.toString('latin1');
-    if (answer.endsWith('}')) socket.end();
+    if (answer.endsWith('}')) setTimeout(() => socket.end(), 20);
   });
   socket.on('error', () => undefined);
   socket.write(text, 'latin1');
@@ -348,6 +348,16 @@ describe('a process', () => {
     );
     expect(await bytes('GET /%ff HTTP/1.1\r\nHost: a\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 /);
     expect(await bytes('GET /health/live HTTP/1.1\r\nHost: a\r\nExpect: magic\r\n\r\n')).toMatch(/^HTTP\/1\.1 417 /);
+  });
+
+  test('a request that is whole gets its own answer, whatever comes after it', async () => {
+    const answer = await bytes('GET /api/v1/notes/open HTTP/1.1\r\nHost: a\r\n\r\nrubbish\r\n\r\n');
+    expect(answer).toMatch(/^HTTP\/1\.1 200 [\s\S]*HTTP\/1\.1 400 /);
+  });
+
+  test('what is no HTTP counts against its address, and says so', async () => {
+    expect(await bytes('RUBBISH\r\n\r\n')).toMatch(/ratelimit-remaining: \d+/i);
+    expect(await bytes('GET /%ff HTTP/1.1\r\nHost: a\r\n\r\n')).toMatch(/ratelimit-remaining: \d+/i);
   });
 
   test('a refusal keeps the connection, unless much of the body is still to come', async () => {

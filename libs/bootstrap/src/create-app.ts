@@ -10,7 +10,6 @@ import { type RoutePolicy, TokenTrust } from '@nexus/contracts';
 import { DatabaseRoot, databaseConfig } from '@nexus/database';
 import {
   AnswerInterceptor,
-  composeInterceptors,
   IdempotencyInterceptor,
   NexusExceptionFilter,
   NexusFastifyAdapter,
@@ -156,7 +155,9 @@ export async function createApp(composition: Composition, config: Config, logger
     nest.useGlobalGuards(new AuthGuard());
     nest.useGlobalFilters(new NexusExceptionFilter(logger));
     nest.useGlobalInterceptors(
-      composeInterceptors(new CachingInterceptor(), new IdempotencyInterceptor(databases), new AnswerInterceptor()),
+      new CachingInterceptor(),
+      new IdempotencyInterceptor(databases),
+      new AnswerInterceptor(),
     );
     await nest.init();
     await adapter.getInstance().ready();

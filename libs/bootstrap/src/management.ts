@@ -4,8 +4,15 @@ import { type AppError, errors, uuidv4 } from '@nexus/kernel';
 import { renderMetrics } from '@nexus/observability';
 import type { Health } from './health.js';
 
-function answer(response: ServerResponse, status: number, contentType: string, body: string): void {
+function answer(
+  response: ServerResponse,
+  status: number,
+  contentType: string,
+  body: string,
+  id: string = uuidv4(),
+): void {
   response.writeHead(status, {
+    'X-Request-Id': id,
     'Content-Type': contentType,
     'Content-Length': Buffer.byteLength(body),
     'Cache-Control': 'no-store',
@@ -14,12 +21,15 @@ function answer(response: ServerResponse, status: number, contentType: string, b
 }
 
 function fail(response: ServerResponse, error: AppError): void {
-  answer(response, error.status, 'application/json; charset=utf-8', errorBody(error, uuidv4()));
+  const id = uuidv4();
+  for (const [name, value] of Object.entries(error.headers)) response.setHeader(name, value);
+  answer(response, error.status, 'application/json; charset=utf-8', errorBody(error, id), id);
 }
 
 function ok(response: ServerResponse): void {
-  const body = JSON.stringify({ success: true, data: { status: 'ok' }, request_id: uuidv4() });
-  answer(response, 200, 'application/json; charset=utf-8', body);
+  const id = uuidv4();
+  const body = JSON.stringify({ success: true, data: { status: 'ok' }, request_id: id });
+  answer(response, 200, 'application/json; charset=utf-8', body, id);
 }
 
 async function handle(health: Health, path: string, response: ServerResponse): Promise<void> {

@@ -1,8 +1,10 @@
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { AccessTokenVerifier } from '@nexus/auth-guards';
 import type { ResponseCache } from '@nexus/caching';
 import { type Config, platformConfig, publicUrl } from '@nexus/config';
 import type { Exchange } from '@nexus/http';
+import { ANONYMOUS } from '@nexus/kernel';
 import {
   type HttpMetrics,
   httpMetrics,
@@ -11,7 +13,16 @@ import {
   logRequest,
   observabilityConfig,
 } from '@nexus/observability';
-import { canonicalAddress, type RateLimiter, TrustedProxies, throttlingConfig } from '@nexus/throttling';
+import {
+  type AddressKey,
+  addressKey,
+  canonicalAddress,
+  type RateLimiter,
+  rateHeaders,
+  TrustedProxies,
+  throttlingConfig,
+  tierLimit,
+} from '@nexus/throttling';
 import { admit } from './chain/admit.js';
 import { answerFromCache } from './chain/cached-answer.js';
 import type { CrashReport, Step } from './chain/chain.js';
@@ -119,6 +130,14 @@ function finished(parts: PolicyParts, exchange: Exchange): void {
   });
 }
 
+/** What is no HTTP counts as an anonymous request of its address. */
+function countFault({ limiter, config }: PolicyParts, address: AddressKey): string[] {
+  const limit = tierLimit(config.get(throttlingConfig), ANONYMOUS, address);
+  const decision = limit && limiter.consume(limit.key, limit.limit, limit.windowMs);
+  // A limiter that has to ask elsewhere is not waited for: the connection is about to be closed.
+  return decision && !(decision instanceof Promise) ? Object.entries(rateHeaders(decision)).flat() : [];
+}
+
 /** How a listener of this process treats what it takes, for the routes it serves. */
 export function policySteps(parts: PolicyParts, routes: RouteTable): FrontOptions {
   return {
@@ -131,6 +150,10 @@ export function policySteps(parts: PolicyParts, routes: RouteTable): FrontOption
       return parts.proxies.clientAddress(remoteAddress, request.headers);
     },
     crashed: crashReport(parts.logger),
+    countFault: (socket: Socket) => {
+      if (parts.role === 'internal') return [];
+      return countFault(parts, addressKey(parts.proxies.clientAddress(socket.remoteAddress, {})));
+    },
     finished: (exchange) => finished(parts, exchange),
   };
 }

@@ -12,6 +12,7 @@ describe('words of a text', () => {
     ['İstanbul', ['istanbul']],
     ['Ｆｕｌｌ ｗｉｄｔｈ', ['full', 'width']],
     ['東京 Tower', ['東', '京', 'tower']],
+    ['⺀ 東', ['東']],
     ['R2D2 100% a_b', ['r2d2', '100', 'a', 'b']],
     ["o'neil \\ ' : & | ! ( ) * <->", ['o', 'neil']],
     ['  \t\n ', []],

@@ -97,10 +97,9 @@ export function registerBodyParsers(fastify: FastifyInstance, edge: boolean): vo
       { parseAs: 'buffer' },
       async (request: FastifyRequest, body: Buffer) => parseForm(body, request),
     );
-    fastify.addHook('preValidation', (request, _reply, done) => {
+    fastify.addHook('preValidation', async (request) => {
       const shape = exchangeOf(request.raw).route?.query;
       if (shape) normaliseKeys(request.query, shape);
-      done();
     });
   }
   // Streams stay on the raw request: whoever takes them reads them.

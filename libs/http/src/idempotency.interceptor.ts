@@ -11,8 +11,9 @@ import { Slots } from './slots.js';
 
 /** What tells one request from another under the same key. */
 function fingerprint(exchange: Exchange, body: unknown): string {
+  const { method, url, headers } = exchange.request;
   return createHash('sha256')
-    .update(`${exchange.request.method} ${exchange.request.url}\n${JSON.stringify(body) ?? ''}`)
+    .update(`${method} ${url} ${headers['if-match'] ?? ''}\n${JSON.stringify(body) ?? ''}`)
     .digest('base64url');
 }
 

@@ -1,7 +1,6 @@
 export { AnswerInterceptor } from './answer.interceptor.js';
 export { commonHeaders, errorBody, writeAnswer, writeError } from './answer.js';
 export { parseJson, registerBodyParsers } from './body-parsers.js';
-export { composeInterceptors, type DirectInterceptor } from './compose-interceptors.js';
 export {
   Endpoint,
   type EndpointMetadata,

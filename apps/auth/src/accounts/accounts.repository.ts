@@ -38,6 +38,11 @@ export class AccountsRepository {
     return row as Account;
   }
 
+  /** Whether anybody is an admin, locked or not. */
+  async hasAdmin(): Promise<boolean> {
+    return (await this.db.prepared("SELECT 1 FROM auth.accounts WHERE role = 'admin' LIMIT 1")).length > 0;
+  }
+
   async byEmail(email: string): Promise<Account | undefined> {
     return (await this.db.prepared<Account>(BY_EMAIL, [email]))[0];
   }

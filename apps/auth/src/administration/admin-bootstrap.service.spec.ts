@@ -51,6 +51,17 @@ describe('AdminBootstrap', () => {
     expect(await get(AccountsRepository).byEmail('root@example.com')).toBeUndefined();
   });
 
+  it('refuses a password that breaks the policy, in one sentence that does not tell it', async () => {
+    const refused = bootstrap({ ADMIN_EMAIL: 'weak@example.com', ADMIN_PASSWORD: 'weak' }).onServiceStart(
+      testServiceContext('auth'),
+    );
+    await expect(refused).rejects.toThrow(ConfigError);
+    await expect(refused).rejects.toThrow(
+      'The configuration is not usable: ADMIN_PASSWORD: The password must have at least 10 characters; ADMIN_PASSWORD: The password must not contain the name part of the e-mail address.',
+    );
+    expect(await get(AccountsRepository).byEmail('weak@example.com')).toBeUndefined();
+  });
+
   it('makes one account although several processes start at once, and leaves it alone later', async () => {
     const config = { ADMIN_EMAIL: 'first@example.com', ADMIN_PASSWORD: 'a long enough secret' };
     const reports = Array.from({ length: 4 }, () => new StartReport());
@@ -66,14 +77,10 @@ describe('AdminBootstrap', () => {
     expect(await get(AccountsRepository).byEmail('first@example.com')).toEqual(before);
   });
 
-  it('refuses a password that breaks the policy, in one sentence that does not tell it', async () => {
-    const refused = bootstrap({ ADMIN_EMAIL: 'weak@example.com', ADMIN_PASSWORD: 'weak' }).onServiceStart(
-      testServiceContext('auth'),
-    );
-    await expect(refused).rejects.toThrow(ConfigError);
-    await expect(refused).rejects.toThrow(
-      'The configuration is not usable: ADMIN_PASSWORD: The password must have at least 10 characters; ADMIN_PASSWORD: The password must not contain the name part of the e-mail address.',
-    );
-    expect(await get(AccountsRepository).byEmail('weak@example.com')).toBeUndefined();
+  it('makes no further admin for another address', async () => {
+    const later = bootstrap({ ADMIN_EMAIL: 'second@example.com', ADMIN_PASSWORD: 'a long enough secret' });
+    await later.onServiceStart(testServiceContext('auth'));
+    expect(later.result).toEqual({ email: 'second@example.com', created: false });
+    expect(await get(AccountsRepository).byEmail('second@example.com')).toBeUndefined();
   });
 });

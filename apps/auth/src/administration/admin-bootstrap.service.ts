@@ -13,7 +13,7 @@ import { passwordFaults } from '../passwords/password-policy.service.js';
 /** What became of the first admin; in the start report under `admin`. */
 export interface AdminResult {
   readonly email: string;
-  /** False when the account was there. */
+  /** False when there was an admin, or somebody with that address. */
   readonly created: boolean;
 }
 
@@ -44,7 +44,8 @@ export class AdminBootstrap implements OnServiceStart {
   }
 
   private async ensure(ctx: CallContext, email: string, password: string): Promise<boolean> {
-    if (await this.accounts.byEmail(email)) return false;
+    // Only the first: whoever starts with other variables later must not become one more admin.
+    if ((await this.accounts.hasAdmin()) || (await this.accounts.byEmail(email))) return false;
     const faults = await passwordFaults(password, email, 'ADMIN_PASSWORD');
     if (faults.length > 0)
       throw new ConfigError(faults.map((fault) => `ADMIN_PASSWORD: ${fault.message.replace(/\.$/, '')}`));

@@ -33,7 +33,7 @@ beforeAll(async () => {
     doubles: [{ port: ProjectDirectory, instance: new NoProjects() }],
     env: { NEXUS_DATA_DIR: folder },
   });
-});
+}, 30_000);
 afterAll(async () => {
   await app.stop();
   await rm(folder, { recursive: true });

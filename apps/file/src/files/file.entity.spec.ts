@@ -11,7 +11,7 @@ describe('the schema of the file service', () => {
   beforeEach(async () => {
     database = await createTestDatabase();
     await migrate(database.url, [auditPlan, plan], ['file']);
-  });
+  }, 30_000);
   afterEach(() => database.drop());
 
   it('is what the mapped entity says', async () => {

@@ -28,7 +28,7 @@ beforeAll(async () => {
     env: { NEXUS_DATA_DIR: folder, FILE_QUOTA_BYTES: '5000' },
   });
   database = app.running.app.databases.get('file');
-});
+}, 30_000);
 afterAll(async () => {
   await app.stop();
   await rm(folder, { recursive: true });

@@ -37,7 +37,7 @@ describe('Sweeper', () => {
     sweeper = service.get(Sweeper);
     ledger = service.get(UploadLedger);
     await store.prepare();
-  });
+  }, 30_000);
   afterEach(async () => {
     await service.close();
     await rm(folder, { recursive: true });

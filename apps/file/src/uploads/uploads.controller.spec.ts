@@ -51,7 +51,7 @@ beforeAll(async () => {
     },
   });
   database = app.running.app.databases.get('file');
-});
+}, 30_000);
 afterAll(async () => {
   await app.stop();
   await rm(folder, { recursive: true });
@@ -557,7 +557,7 @@ describe('a client that does not do its part', () => {
   it('keeps its upload alive by sending, however slowly, until it is given up', async () => {
     const userId = uuidv7();
     const client = openUpload(userId, { 'transfer-encoding': 'chunked' });
-    const head = partHead();
+    const head = `${partHead()}x`;
     await client.write(`${head.length.toString(16)}\r\n${head}\r\n`);
     await underWay(userId);
     const beat = async () =>

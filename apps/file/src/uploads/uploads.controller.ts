@@ -1,10 +1,9 @@
 import { Controller, Req } from '@nestjs/common';
 import { EncodedAnswer } from '@nexus/caching';
-import { Caller, Ctx, Endpoint, exchangeOf, lingerOnClose } from '@nexus/http';
+import { Caller, Ctx, Endpoint, exchangeOf } from '@nexus/http';
 import type { CallContext, UserActor } from '@nexus/kernel';
 import type { FastifyRequest } from 'fastify';
 import { fileResource } from '../files/files.schemas.js';
-
 import { UploadsService } from './uploads.service.js';
 
 @Controller('api/v1/files')
@@ -51,7 +50,6 @@ export class UploadsController {
     @Caller() caller: UserActor,
     @Req() { raw }: FastifyRequest,
   ): Promise<EncodedAnswer> {
-    lingerOnClose(raw);
     const { answer, replayed } = await this.uploads.receive(ctx, caller, raw);
     const { headers } = exchangeOf(raw);
     for (const [name, value] of Object.entries(answer.headers)) headers.push(name, value);

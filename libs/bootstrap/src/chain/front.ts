@@ -14,6 +14,8 @@ export interface FrontOptions {
   /** Client address, from the connection and what trusted proxies say. */
   readonly addressOf: (request: IncomingMessage) => string;
   readonly crashed: CrashReport;
+  /** Counts what never became a request against the limits of its address; gives the headers that say so. */
+  readonly countFault: (socket: Socket) => readonly string[];
   /** Called once per request when its answer is out or its client is gone. */
   readonly finished: (exchange: Exchange) => void;
 }
@@ -33,6 +35,20 @@ const LISTENER: ServerOptions = {
 const MAX_HEADERS = 100;
 const SOCKET_IDLE_MS = 120_000;
 
+/** How long what is left of an answered request's body may take to come. */
+const REST_OF_BODY_MS = 5_000;
+
+/** A body that drips on after its answer would hold the connection for ever: nobody counts it any more. */
+function cutOff(request: IncomingMessage): void {
+  const { socket } = request;
+  const timer = setTimeout(() => {
+    if (!request.complete) socket.destroy();
+  }, REST_OF_BODY_MS);
+  timer.unref();
+  socket.once('close', () => clearTimeout(timer));
+  request.once('end', () => clearTimeout(timer));
+}
+
 /** Faults of the parser, before there is a request (Node's documentation of `clientError`). */
 function parserFault(code: string | undefined): AppError {
   if (code === 'HPE_HEADER_OVERFLOW') return errors.headers_too_large();
@@ -41,21 +57,12 @@ function parserFault(code: string | undefined): AppError {
   return errors.bad_request();
 }
 
-function answerParserFault(fault: NodeJS.ErrnoException, socket: Socket, defaults: ExchangeDefaults): void {
-  const error = parserFault(fault.code);
-  // The request whose body broke, or whose answer is still going out.
-  const running = (socket as Socket & { _httpMessage?: ServerResponse })._httpMessage;
-  if (fault.code === 'ECONNRESET' || !socket.writable || running) {
-    if (running?.req.nexus && !running.headersSent && socket.writable) {
-      running.once('finish', () => socket.destroySoon());
-      writeError(running.req.nexus, error);
-    } else socket.destroy();
-    return;
-  }
+/** Writes an error where there is no response object to write it with. */
+function writeRaw(socket: Socket, error: AppError, headers: readonly string[]): void {
   const id = uuidv4();
   const body = errorBody(error, id);
   const lines = [`HTTP/1.1 ${error.status} ${error.code}`, `Date: ${new Date().toUTCString()}`];
-  for (let i = 0; i < defaults.headers.length; i += 2) lines.push(`${defaults.headers[i]}: ${defaults.headers[i + 1]}`);
+  for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`);
   lines.push(
     `X-Request-Id: ${id}`,
     'Content-Type: application/json; charset=utf-8',
@@ -64,6 +71,29 @@ function answerParserFault(fault: NodeJS.ErrnoException, socket: Socket, default
     'Connection: close',
   );
   socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`);
+}
+
+function answerParserFault(
+  fault: NodeJS.ErrnoException,
+  socket: Socket,
+  headersFor: (socket: Socket) => readonly string[],
+): void {
+  const error = parserFault(fault.code);
+  const running = (socket as Socket & { _httpMessage?: ServerResponse })._httpMessage;
+  if (fault.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+  } else if (!running) {
+    writeRaw(socket, error, headersFor(socket));
+  } else if (running.req.complete) {
+    // What is broken came after this request: it gets its own answer first.
+    running.once('finish', () => writeRaw(socket, error, headersFor(socket)));
+  } else if (running.req.nexus && !running.headersSent) {
+    // The body of this request broke: whoever reads it must learn that no more will come.
+    running.once('finish', () => socket.destroySoon());
+    socket.once('close', () => running.req.destroy());
+    writeError(running.req.nexus, error);
+    running.req.nexus.cancel();
+  } else socket.destroy();
 }
 
 /**
@@ -89,6 +119,7 @@ export function createFront(
     inFlight.add(exchange);
     response.once('close', () => {
       if (!response.writableFinished) exchange.cancel();
+      else if (!request.complete) cutOff(request);
       inFlight.remove(exchange);
       options.finished(exchange);
     });
@@ -112,13 +143,16 @@ export function createFront(
     );
   });
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
-    writeError(open(request, response), errors.expectation_failed());
+    const exchange = open(request, response);
+    exchange.refusal = errors.expectation_failed();
+    runChain(steps, exchange, last, crashed);
   });
+  const headersFor = (socket: Socket) => [...defaults.headers, ...options.countFault(socket)];
   server.on('clientError', (fault: NodeJS.ErrnoException, socket: Socket) =>
-    answerParserFault(fault, socket, defaults),
+    answerParserFault(fault, socket, headersFor),
   );
   server.on('connect', (_request: IncomingMessage, socket: Socket) =>
-    answerParserFault(Object.assign(new Error(), { code: 'CONNECT' }), socket, defaults),
+    writeRaw(socket, errors.method_not_allowed(), headersFor(socket)),
   );
   return server;
 }
