@@ -8,6 +8,8 @@ interface PoolInternals {
   _remove(client: pg.PoolClient, callback?: () => void): void;
 }
 
+const removeFromPool = (pg.Pool.prototype as unknown as PoolInternals)._remove;
+
 /** A pool that waits for so long without getting any connection takes one wherever one idles, in ms. */
 const PATIENCE_MS = 100;
 /** A pool that was asked for nothing for so long can do without what idles in it, in ms. */
@@ -31,10 +33,10 @@ export class ConnectionBudget {
     readonly max: number,
   ) {}
 
-  /** Connections open now, over all pools. */
+  /** Connections open now, over all pools; one that is being closed counts until it is gone. */
   get used(): number {
     let sum = 0;
-    for (const pool of this.pools) sum += pool.totalCount;
+    for (const pool of this.pools) sum += pool.totalCount + pool.closing;
     return sum;
   }
 
@@ -114,6 +116,8 @@ export class BudgetedPool extends pg.Pool {
   readonly poolName: string;
   /** When it last gave a connection to somebody (`performance.now`). */
   servedAt = performance.now();
+  /** Connections that are being closed. */
+  closing = 0;
   private readonly budget: ConnectionBudget;
 
   constructor(options: pg.PoolConfig & { budget: ConnectionBudget; poolName: string }) {
@@ -127,6 +131,16 @@ export class BudgetedPool extends pg.Pool {
     });
     this.on('release', () => budget.schedule());
     this.on('remove', () => budget.rebalance());
+  }
+
+  /** pg-pool forgets a connection here at once; the server has it until the callback. */
+  _remove(client: pg.PoolClient, callback?: () => void): void {
+    this.closing++;
+    removeFromPool.call(this, client, () => {
+      this.closing--;
+      this.budget.schedule();
+      callback?.();
+    });
   }
 
   /** pg-pool asks this before it opens a connection. */
