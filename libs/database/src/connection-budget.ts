@@ -20,7 +20,7 @@ const QUIET_MS = 1_000;
  * waits takes the place of a connection that idles in another pool.
  *
  * It takes only from a pool that is quiet or holds more than it has itself, unless it is given nothing at all: a new
- * connection costs as much as a hundred statements, and pools that are all busy, the job queue's among them, would
+ * connection means a new process of PostgreSQL, and pools that are all busy, the job queue's among them, would
  * otherwise take each other's connections in the moments between two statements.
  */
 export class ConnectionBudget {

@@ -32,6 +32,8 @@ const LISTENER: ServerOptions = {
   // Checked by `admit`, which answers in the one format.
   requireHostHeader: false,
 };
+/** What the routes of the platform take, for a CONNECT, which names no route. */
+const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
 const MAX_HEADERS = 100;
 const SOCKET_IDLE_MS = 120_000;
 
@@ -152,7 +154,7 @@ export function createFront(
     answerParserFault(fault, socket, headersFor),
   );
   server.on('connect', (_request: IncomingMessage, socket: Socket) =>
-    writeRaw(socket, errors.method_not_allowed(), headersFor(socket)),
+    writeRaw(socket, errors.method_not_allowed(), [...headersFor(socket), 'Allow', METHODS]),
   );
   return server;
 }
