@@ -10,11 +10,13 @@ import { type RoutePolicy, TokenTrust } from '@nexus/contracts';
 import { DatabaseRoot, databaseConfig } from '@nexus/database';
 import {
   AnswerInterceptor,
+  EndpointRunner,
+  Idempotency,
   IdempotencyInterceptor,
   NexusExceptionFilter,
   NexusFastifyAdapter,
   reflectRoutes,
-  registerBodyParsers,
+  useExchange,
   ValidationPipe,
 } from '@nexus/http';
 import { BUS_SCHEMA, Messaging } from '@nexus/messaging';
@@ -22,9 +24,10 @@ import { type Logger, NestLogger } from '@nexus/observability';
 import { LocalRateLimiter, throttlingConfig } from '@nexus/throttling';
 import type { Composition } from './compose.js';
 import { collectControllers } from './controllers.js';
+import { compileEndpoints, createDispatch, type NestHandler } from './dispatch.js';
 import { HealthController } from './health.controller.js';
 import { databaseChecks, Health } from './health.js';
-import { createListeners, type Handler, type Listener } from './listeners.js';
+import { createListeners, type Listener } from './listeners.js';
 import { localPort } from './local-port.js';
 import { ownContext } from './own-context.js';
 import { platformProviders } from './platform-providers.js';
@@ -88,10 +91,10 @@ function tokenChecks(trust: TokenTrust, config: Config, process: string) {
 }
 
 /** Fastify as Nest's router and nothing more; its own server never listens: the listeners call its handler. */
-function createAdapter(): { adapter: NexusFastifyAdapter; handler: Handler } {
-  const held: { handler?: Handler } = {};
+function createAdapter(): { adapter: NexusFastifyAdapter; handler: NestHandler } {
+  const held: { handler?: NestHandler } = {};
   const adapter = new NexusFastifyAdapter({
-    serverFactory: (handler: Handler) => {
+    serverFactory: (handler: NestHandler) => {
       held.handler = handler;
       return createServer();
     },
@@ -111,9 +114,10 @@ function createAdapter(): { adapter: NexusFastifyAdapter; handler: Handler } {
  */
 export async function createApp(composition: Composition, config: Config, logger: Logger): Promise<NexusApp> {
   const modules = await Promise.all(composition.services.map((service) => service.module()));
+  const controllers = modules.map(collectControllers);
   const shared = reflectRoutes('gateway', [HealthController]).map((route) => route.policy);
   const own = composition.services.flatMap((service, i) =>
-    reflectRoutes(service.name, collectControllers(modules[i] as Type)).map((route) => route.policy),
+    reflectRoutes(service.name, controllers[i] as Type[]).map((route) => route.policy),
   );
   const { databases, messaging } = await connect(composition, config, logger);
   let nest: NestFastifyApplication | undefined;
@@ -150,18 +154,23 @@ export async function createApp(composition: Composition, config: Config, logger
       databaseChecks(databases),
     );
     holder.health = health;
-    registerBodyParsers(adapter.getInstance() as never, composition.role === 'edge');
+    const edge = composition.role === 'edge';
+    useExchange(adapter.getInstance() as never, edge);
+    const idempotency = new Idempotency(databases);
     nest.useGlobalPipes(new ValidationPipe());
     nest.useGlobalGuards(new AuthGuard());
     nest.useGlobalFilters(new NexusExceptionFilter(logger));
     nest.useGlobalInterceptors(
       new CachingInterceptor(),
-      new IdempotencyInterceptor(databases),
+      new IdempotencyInterceptor(idempotency),
       new AnswerInterceptor(),
     );
     await nest.init();
     await adapter.getInstance().ready();
-    const listeners = createListeners(composition, config, policy, { own, shared }, handler);
+    const calls = compileEndpoints(controllers.flat(), find, edge);
+    const runner = new EndpointRunner(idempotency, logger);
+    const dispatch = createDispatch({ calls, runner, nest: handler, edge, logger });
+    const listeners = createListeners(composition, config, policy, { own, shared }, dispatch);
     const routes = [...shared, ...own];
     const parts = { composition, config, logger, nest, databases, messaging, revocations, policy, health, report };
     return { ...parts, routes, listeners, unregisterMetrics };

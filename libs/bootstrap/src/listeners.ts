@@ -1,6 +1,7 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Server } from 'node:http';
 import { type Config, platformConfig } from '@nexus/config';
 import type { RoutePolicy } from '@nexus/contracts';
+import type { Exchange } from '@nexus/http';
 import { createFront } from './chain/front.js';
 import { RouteTable } from './chain/route-table.js';
 import type { Composition } from './compose.js';
@@ -15,7 +16,7 @@ export interface Listener {
 }
 
 /** Takes what the policy chain lets pass. */
-export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+export type Handler = (exchange: Exchange) => void;
 
 /**
  * An edge process takes everything on one port. An internal one has a port per picked service, and each serves that

@@ -1,18 +1,7 @@
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
 import { finalize, type Observable, tap } from 'rxjs';
-import type { CachePolicy } from './cache-policy.js';
-import type { CacheFill } from './cached-answer.js';
 import { EncodedAnswer } from './encoded-answer.js';
-
-const JSON_TYPE = 'application/json; charset=utf-8';
-
-/** What the policy chain leaves on the raw request as `nexus.fill` when the route's answer may be kept. */
-export interface FillSlot {
-  readonly fill: CacheFill;
-  readonly policy: CachePolicy;
-  /** {@link CachePolicy} `tags`, expanded. */
-  readonly tags: readonly string[];
-}
+import { type FillSlot, keepAnswer } from './fill-slot.js';
 
 interface RequestWithSlot {
   readonly raw?: { readonly method?: string; readonly nexus?: { readonly fill?: FillSlot } };
@@ -38,18 +27,10 @@ export class CachingInterceptor implements NestInterceptor {
         complete: () => {
           const status = http.getResponse<{ statusCode: number }>().statusCode;
           // A HEAD handler of its own may answer less than GET does.
-          if (answer instanceof EncodedAnswer && status === 200 && raw?.method === 'GET') keep(slot, answer);
+          if (answer instanceof EncodedAnswer && status === 200 && raw?.method === 'GET') keepAnswer(slot, answer);
         },
       }),
       finalize(() => slot.fill.release()),
     );
   }
-}
-
-function keep({ fill, policy, tags }: FillSlot, answer: EncodedAnswer): void {
-  // Not Buffer.from: that takes small ones out of a shared block, which a single long-lived answer would hold whole.
-  const head = Buffer.allocUnsafeSlow(Buffer.byteLength(answer.head));
-  head.write(answer.head);
-  const ttlMs = policy.ttlSeconds === undefined ? undefined : policy.ttlSeconds * 1000;
-  fill.store({ head, etag: answer.etag, contentType: JSON_TYPE }, { tags, ttlMs });
 }

@@ -10,7 +10,7 @@ export type {
   StoreOptions,
 } from './cached-answer.js';
 export { type CachingConfig, cachingConfig } from './caching.config.js';
-export { CachingInterceptor, type FillSlot } from './caching.interceptor.js';
-export { CachingModule } from './caching.module.js';
+export { CachingInterceptor } from './caching.interceptor.js';
 export { EncodedAnswer } from './encoded-answer.js';
+export { type FillSlot, keepAnswer } from './fill-slot.js';
 export { type InvalidationListener, ResponseCache, type ResponseCacheOptions } from './response-cache.js';

@@ -24,6 +24,8 @@ export class Exchange {
   address = 'unknown';
   route: RoutePolicy | undefined;
   params: RouteParams = {};
+  /** The body, parsed; undefined where there is none and where it is a stream. */
+  body: unknown;
   /** Milliseconds since the epoch. */
   deadline: number;
   /** Header names and values in turn that this answer carries besides the defaults (limits, CORS, cache). */

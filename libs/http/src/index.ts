@@ -1,6 +1,7 @@
 export { AnswerInterceptor } from './answer.interceptor.js';
 export { commonHeaders, errorBody, writeAnswer, writeError } from './answer.js';
-export { parseJson, registerBodyParsers } from './body-parsers.js';
+export { answerFailure } from './answer-failure.js';
+export { sendEncoded } from './encode-answer.js';
 export {
   Endpoint,
   type EndpointMetadata,
@@ -9,6 +10,8 @@ export {
   type FormField,
   successStatus,
 } from './endpoint.decorator.js';
+export { compileEndpoint, type EndpointCall } from './endpoint-call.js';
+export { EndpointRunner } from './endpoint-runner.js';
 export {
   assertRepresentation,
   assertVersion,
@@ -19,14 +22,18 @@ export {
 } from './entity-tag.js';
 export { NexusExceptionFilter } from './exception.filter.js';
 export { Exchange, type ExchangeDefaults, exchangeOf, type RouteParams } from './exchange.js';
+export { useExchange } from './fastify-setup.js';
 export { IdempotencyInterceptor } from './idempotency.interceptor.js';
+export { Idempotency } from './idempotency.js';
 export { assertKey, IdempotencyStore, type KeptAnswer } from './idempotency-store.js';
 export { keyShape } from './key-shape.js';
 export { type LingerLimits, lingerOnClose } from './lingering-close.js';
-export { NexusFastifyAdapter, sendEncoded } from './nexus-fastify-adapter.js';
+export { NexusFastifyAdapter } from './nexus-fastify-adapter.js';
 export { formToBody, normaliseKeys } from './normalise.js';
 export { buildOpenApi } from './openapi/build-openapi.js';
 export { Caller, Ctx, IfMatch } from './param.decorator.js';
+export { parseForm, parseJson } from './parse-body.js';
+export { readBody, readQuery } from './read-body.js';
 export { type ReflectedRoute, reflectRoutes } from './reflect-routes.js';
 export { cursorQuery, idParam, timestamp } from './schemas.js';
 export { toAppError } from './to-app-error.js';

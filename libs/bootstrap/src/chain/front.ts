@@ -104,10 +104,7 @@ function answerParserFault(
  *
  * @param serve takes what the chain lets pass
  */
-export function createFront(
-  options: FrontOptions,
-  serve: (request: IncomingMessage, response: ServerResponse) => void,
-): Server {
+export function createFront(options: FrontOptions, serve: (exchange: Exchange) => void): Server {
   const { steps, defaults, inFlight, crashed } = options;
 
   function open(request: IncomingMessage, response: ServerResponse): Exchange {
@@ -128,8 +125,9 @@ export function createFront(
     return exchange;
   }
 
-  const last = ({ request, response }: Exchange) => serve(request, response);
-  const server = createServer(LISTENER, (request, response) => runChain(steps, open(request, response), last, crashed));
+  const server = createServer(LISTENER, (request, response) =>
+    runChain(steps, open(request, response), serve, crashed),
+  );
   server.maxHeadersCount = MAX_HEADERS;
   server.timeout = SOCKET_IDLE_MS;
   // The body is asked for only when the chain has let the request pass: a refusal costs the client nothing.
@@ -139,7 +137,7 @@ export function createFront(
       open(request, response),
       (exchange) => {
         response.writeContinue();
-        last(exchange);
+        serve(exchange);
       },
       crashed,
     );
@@ -147,7 +145,7 @@ export function createFront(
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     const exchange = open(request, response);
     exchange.refusal = errors.expectation_failed();
-    runChain(steps, exchange, last, crashed);
+    runChain(steps, exchange, serve, crashed);
   });
   const headersFor = (socket: Socket) => [...defaults.headers, ...options.countFault(socket)];
   server.on('clientError', (fault: NodeJS.ErrnoException, socket: Socket) =>

@@ -1,10 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import { parse as parseQuery } from 'node:querystring';
+import type { KeyShape } from '@nexus/contracts';
 import { errors } from '@nexus/kernel';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
 import secureJson from 'secure-json-parse';
-import { exchangeOf } from './exchange.js';
-import { formToBody, normaliseKeys } from './normalise.js';
+import { formToBody } from './normalise.js';
 
 const MAX_DEPTH = 64;
 const MAX_FORM_KEYS = 1000;
@@ -66,7 +65,11 @@ function assertEscapes(text: string): void {
   }
 }
 
-function parseForm(body: Buffer, request: FastifyRequest): Record<string, unknown> {
+/**
+ * Reads an `application/x-www-form-urlencoded` body into the JSON body it stands for.
+ * @throws AppError `invalid_encoding`; `bad_request` for keys that would reach a prototype
+ */
+export function parseForm(body: Buffer, shape: KeyShape | undefined): Record<string, unknown> {
   const text = body.toString('latin1');
   assertEscapes(text);
   const form = parseQuery(text, '&', '=', { maxKeys: MAX_FORM_KEYS }) as Record<string, string | string[]>;
@@ -74,37 +77,5 @@ function parseForm(body: Buffer, request: FastifyRequest): Record<string, unknow
     if (key === '__proto__' || key === 'constructor' || key === 'prototype') throw errors.bad_request();
   }
   if (holdsNoText(form)) throw errors.invalid_encoding();
-  return formToBody(form, exchangeOf(request.raw).route?.body);
-}
-
-/**
- * Registers the body parsers of the platform.
- * @param edge whether requests come from clients: forms and camelCase keys are taken and normalised there only
- */
-export function registerBodyParsers(fastify: FastifyInstance, edge: boolean): void {
-  fastify.removeAllContentTypeParsers();
-  fastify.addContentTypeParser(
-    ['application/json'],
-    { parseAs: 'buffer' },
-    async (request: FastifyRequest, body: Buffer) => {
-      const value = parseJson(body);
-      return edge ? normaliseKeys(value, exchangeOf(request.raw).route?.body) : value;
-    },
-  );
-  if (edge) {
-    fastify.addContentTypeParser(
-      ['application/x-www-form-urlencoded'],
-      { parseAs: 'buffer' },
-      async (request: FastifyRequest, body: Buffer) => parseForm(body, request),
-    );
-    fastify.addHook('preValidation', async (request) => {
-      const shape = exchangeOf(request.raw).route?.query;
-      if (shape) normaliseKeys(request.query, shape);
-    });
-  }
-  // Streams stay on the raw request: whoever takes them reads them.
-  fastify.addContentTypeParser('*', (request, _payload, done) => {
-    if (exchangeOf(request.raw).route?.consumes === 'stream') done(null, undefined);
-    else done(errors.unsupported_media_type());
-  });
+  return formToBody(form, shape);
 }

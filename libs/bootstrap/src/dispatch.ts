@@ -1,0 +1,73 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Type } from '@nestjs/common';
+import {
+  answerFailure,
+  compileEndpoint,
+  type EndpointCall,
+  type EndpointRunner,
+  type Exchange,
+  readBody,
+} from '@nexus/http';
+import type { Logger } from '@nexus/observability';
+import type { Handler } from './listeners.js';
+
+/** Nest's pipeline behind Fastify's router. */
+export type NestHandler = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** Finds the instance that Nest made of a controller. */
+type FindController = (type: Type) => object;
+
+/** The plain routes of some controllers, by operation. */
+export function compileEndpoints(
+  controllers: readonly Type[],
+  find: FindController,
+  edge: boolean,
+): Map<string, EndpointCall> {
+  const calls = new Map<string, EndpointCall>();
+  for (const controller of controllers) {
+    for (const name of Object.getOwnPropertyNames(controller.prototype)) {
+      if (name === 'constructor') continue;
+      const compiled = compileEndpoint(find(controller), controller, name, edge);
+      if (compiled) calls.set(compiled.endpoint.operation, compiled);
+    }
+  }
+  return calls;
+}
+
+/**
+ * Hands what the policy chain let pass to its handler: with its body read, straight to a plain route's function, and to
+ * Nest's pipeline for the rest.
+ */
+export function createDispatch(parts: {
+  readonly calls: ReadonlyMap<string, EndpointCall>;
+  readonly runner: EndpointRunner;
+  readonly nest: NestHandler;
+  readonly edge: boolean;
+  readonly logger: Logger;
+}): Handler {
+  const { calls, runner, nest, edge, logger } = parts;
+  const serve = (exchange: Exchange) => {
+    const call = calls.get(exchange.route?.operation ?? '');
+    if (call) runner.run(call, exchange, exchange.body);
+    else nest(exchange.request, exchange.response);
+  };
+  return (exchange) => {
+    const reading = readBody(exchange, edge);
+    if (!reading) {
+      serve(exchange);
+      return;
+    }
+    reading.then(
+      (body) => {
+        // Its time was up while the body came.
+        if (exchange.response.headersSent || exchange.response.destroyed) return;
+        exchange.body = body;
+        serve(exchange);
+      },
+      (error: unknown) => {
+        exchange.fill?.fill.release();
+        answerFailure(logger, exchange, error);
+      },
+    );
+  };
+}

@@ -1,0 +1,80 @@
+import type { IncomingMessage } from 'node:http';
+import type { KeyShape } from '@nexus/contracts';
+import { errors } from '@nexus/kernel';
+import { parse as parseQueryString } from 'fast-querystring';
+import type { Exchange } from './exchange.js';
+import { normaliseKeys } from './normalise.js';
+import { parseForm, parseJson } from './parse-body.js';
+
+type Parser = (body: Buffer, shape: KeyShape | undefined) => unknown;
+
+const DEFAULT_LIMIT_BYTES = 1024 * 1024;
+/** `type/subtype` with or without parameters (RFC 9110 §8.3.1). */
+const MEDIA_TYPE = /^\s*([\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+)\s*(?:;|$)/;
+
+function parserFor(contentType: string, edge: boolean): Parser {
+  const mediaType = MEDIA_TYPE.exec(contentType)?.[1]?.toLowerCase();
+  if (mediaType === 'application/json') {
+    return edge ? (body, shape) => normaliseKeys(parseJson(body), shape) : parseJson;
+  }
+  if (mediaType === 'application/x-www-form-urlencoded' && edge) return parseForm;
+  throw errors.unsupported_media_type();
+}
+
+/** The bytes of a body. They are counted as they come, whatever `Content-Length` says. */
+function collect(request: IncomingMessage, limit: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    const stop = () => {
+      request.off('data', onData).off('end', onEnd).off('error', onBroken).off('close', onBroken);
+    };
+    const onData = (chunk: Buffer) => {
+      length += chunk.length;
+      if (length <= limit) chunks.push(chunk);
+      else {
+        stop();
+        reject(errors.payload_too_large());
+      }
+    };
+    const onEnd = () => {
+      stop();
+      // Never a view of the shared block that the socket reads into.
+      resolve(Buffer.concat(chunks, length));
+    };
+    const onBroken = () => {
+      stop();
+      reject(errors.bad_request());
+    };
+    request.on('data', onData).on('end', onEnd).on('error', onBroken).on('close', onBroken);
+  });
+}
+
+/**
+ * Reads and parses the body of a request whose route takes no stream. GET and HEAD have none, whatever is sent.
+ *
+ * @param edge whether requests come from clients: forms and camelCase keys are taken and normalised there only
+ * @returns undefined when there is nothing to read
+ * @throws AppError `unsupported_media_type`, `payload_too_large`, `invalid_encoding`, `malformed_json`, `bad_request`
+ */
+export function readBody({ request, route }: Exchange, edge: boolean): Promise<unknown> | undefined {
+  if (request.method === 'GET' || request.method === 'HEAD' || route?.consumes === 'stream') return undefined;
+  const { 'content-type': type, 'content-length': length, 'transfer-encoding': coding } = request.headers;
+  if (type === undefined) {
+    if (coding === undefined && (length === undefined || length === '0')) return undefined;
+    throw errors.unsupported_media_type();
+  }
+  const parse = parserFor(type, edge);
+  return collect(request, route?.limits.bodyBytes || DEFAULT_LIMIT_BYTES).then((body) => parse(body, route?.body));
+}
+
+/**
+ * The query of a request, parsed; a repeated name holds an array.
+ * @param edge see {@link readBody}
+ */
+export function readQuery({ request, route }: Exchange, edge: boolean): Record<string, unknown> {
+  const url = request.url ?? '';
+  const mark = url.indexOf('?');
+  const query = mark < 0 ? {} : (parseQueryString(url.slice(mark + 1)) as Record<string, unknown>);
+  return edge && route?.query ? (normaliseKeys(query, route.query) as Record<string, unknown>) : query;
+}
