@@ -6,4 +6,5 @@ export { databaseFault, isUniqueViolation, sqlState } from './database-faults.js
 export { DatabaseRoot, type ServiceDatabase } from './database-root.js';
 export { Conditions, type KeysetAsk, type KeysetList, type KeysetOrder, keysetPage } from './keyset-list.js';
 export { type MigrationClass, type MigrationStep, migrate, revertLast, roleName, type SchemaPlan } from './migrate.js';
+export { scopedModules } from './scoped-module.js';
 export { prefixQuery, searchWords } from './text-search.js';

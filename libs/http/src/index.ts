@@ -35,7 +35,7 @@ export { Caller, Ctx, IfMatch } from './param.decorator.js';
 export { parseForm, parseJson } from './parse-body.js';
 export { readBody, readQuery } from './read-body.js';
 export { type ReflectedRoute, reflectRoutes } from './reflect-routes.js';
-export { cursorQuery, idParam, timestamp } from './schemas.js';
+export { cursorQuery, idParam, searchText, timestamp } from './schemas.js';
 export { toAppError } from './to-app-error.js';
 export { ValidationPipe, validationError } from './validation.pipe.js';
 export { freeText, lineOfText, opaqueObject } from './value.schemas.js';

@@ -14,3 +14,11 @@ export function cursorQuery<const S extends readonly [string, ...string[]]>(sort
     sort: z.enum(sorts).default(byDefault as never),
   });
 }
+
+/**
+ * The `q` of a list: words to look for.
+ * @param description which words are looked at, for the docs
+ */
+export function searchText(description: string) {
+  return z.string().trim().min(1).max(200).optional().meta({ description });
+}

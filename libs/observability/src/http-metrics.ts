@@ -1,10 +1,4 @@
-import {
-  type MetricLine,
-  onMetricsReset,
-  type RegistryMetric,
-  registerCollector,
-  registerMetric,
-} from './metric-registry.js';
+import { type MetricLine, onMetricsReset, type RegistryMetric, registerMetric } from './metric-registry.js';
 import { UNMATCHED_ROUTE } from './request-log.js';
 
 /** Upper bounds in seconds; the objectives' thresholds are among them, so that a share of slow requests is exact. */
@@ -41,28 +35,17 @@ type RouteSeries = Map<number, Series>;
 interface ServiceSeries {
   readonly name: string;
   readonly routes: Map<string, RouteSeries>;
-  active: number;
 }
 
 const methodIndex = new Map(METHODS.map((method, index) => [method, index]));
 
 /**
- * Rate, errors and duration of requests per route: `http_server_request_duration_seconds{service,route,method,status}`
- * and `http_server_active_requests{service}`. The number of series is bounded whatever clients send.
+ * Rate, errors and duration of requests per route: `http_server_request_duration_seconds{service,route,method,status}`.
+ * The number of series is bounded whatever clients send.
  */
 export class HttpMetrics implements RegistryMetric {
   readonly name = NAME;
   private readonly services = new Map<string, ServiceSeries>();
-
-  /** Counts a request as running; every call must be followed by one of {@link ended}. */
-  started(service: string): void {
-    this.of(service).active += 1;
-  }
-
-  ended(service: string): void {
-    const series = this.of(service);
-    if (series.active > 0) series.active -= 1;
-  }
 
   /** Records one answered request. Allocates nothing for a series that is known. */
   observe(observation: HttpObservation): void {
@@ -105,11 +88,6 @@ export class HttpMetrics implements RegistryMetric {
     return { name: NAME, help, type: 'histogram', aggregator: 'sum', values };
   }
 
-  /** Requests that run, by service. */
-  active(): { labels: { service: string }; value: number }[] {
-    return [...this.services.values()].map(({ name, active }) => ({ labels: { service: name }, value: active }));
-  }
-
   reset(): void {
     this.services.clear();
   }
@@ -118,7 +96,7 @@ export class HttpMetrics implements RegistryMetric {
     let service = this.services.get(name);
     if (service === undefined) {
       const label = this.services.size < MAX_SERVICES ? name : OVERFLOW;
-      service = this.services.get(label) ?? { name: label, routes: new Map(), active: 0 };
+      service = this.services.get(label) ?? { name: label, routes: new Map() };
       this.services.set(label, service);
     }
     return service;
@@ -152,19 +130,12 @@ let shared: HttpMetrics | undefined;
 export function httpMetrics(): HttpMetrics {
   if (!shared) {
     const metrics = new HttpMetrics();
-    publish(metrics);
+    registerMetric(metrics);
     onMetricsReset(() => {
       metrics.reset();
-      publish(metrics);
+      registerMetric(metrics);
     });
     shared = metrics;
   }
   return shared;
-}
-
-function publish(metrics: HttpMetrics): void {
-  registerMetric(metrics);
-  registerCollector('http_server_active_requests', 'HTTP requests that are being answered.', ['service'], () =>
-    metrics.active(),
-  );
 }

@@ -55,7 +55,6 @@ describe('MetricsModule', () => {
       'event_loop_utilization_ratio',
       'log_lines_lost_total',
       'http_server_request_duration_seconds_bucket',
-      'http_server_active_requests',
       'metrics_collector_errors_total',
     ]) {
       expect(body).toContain(name);

@@ -1,5 +1,5 @@
 import { PROJECT_ROLES } from '@nexus/contracts';
-import { cursorQuery, freeText, lineOfText, opaqueObject, timestamp } from '@nexus/http';
+import { cursorQuery, freeText, lineOfText, opaqueObject, searchText, timestamp } from '@nexus/http';
 import { z } from 'zod';
 
 const VISIBILITIES = ['private', 'internal'] as const;
@@ -63,13 +63,7 @@ export type ProjectPatch = z.output<typeof projectPatch>;
 export const PROJECT_SORTS = ['-created_at', 'created_at', '-updated_at', 'updated_at', 'name', '-name'] as const;
 
 export const projectQuery = cursorQuery(PROJECT_SORTS, '-created_at').extend({
-  q: z
-    .string()
-    .trim()
-    .min(1)
-    .max(200)
-    .optional()
-    .meta({ description: 'Words, or beginnings of words, of name, description and tags.' }),
+  q: searchText('Words, or beginnings of words, of name, description and tags.'),
   tag: z.string().trim().min(1).max(50).optional(),
   status: z
     .enum(PROJECT_STATUSES)

@@ -1,5 +1,5 @@
 import { USER_STATUSES } from '@nexus/contracts';
-import { cursorQuery, freeText, lineOfText, timestamp } from '@nexus/http';
+import { cursorQuery, freeText, lineOfText, searchText, timestamp } from '@nexus/http';
 import { ROLES } from '@nexus/kernel';
 import { z } from 'zod';
 
@@ -82,13 +82,7 @@ export type ProfilePatch = z.output<typeof profilePatch>;
 export const PROFILE_SORTS = ['-created_at', 'created_at', 'name', '-name', 'email', '-email'] as const;
 
 export const profileQuery = cursorQuery(PROFILE_SORTS, '-created_at').extend({
-  q: z
-    .string()
-    .trim()
-    .min(1)
-    .max(200)
-    .optional()
-    .meta({ description: 'Words, or beginnings of words, of name and e-mail.' }),
+  q: searchText('Words, or beginnings of words, of name and e-mail.'),
   role: z.enum(ROLES).optional(),
   status: z.enum(USER_STATUSES).optional(),
   email: z.string().trim().min(1).max(320).optional().meta({ description: 'The whole address, in any case.' }),
