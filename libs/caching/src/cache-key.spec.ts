@@ -143,7 +143,7 @@ describe('nobody gets an answer meant for others', () => {
           const own = JSON.stringify([audience, audience === 'public' ? [] : person, meaning(parts.url)]);
           const found = cache.lookup(at);
           if (found) expect(found.head.toString()).toBe(own);
-          else cache.beginFill(at).store({ head: Buffer.from(own), contentType: 'application/json' }, { tags: [] });
+          else cache.beginFill(at).store({ head: own, contentType: 'application/json' }, { tags: [] });
         }
       }),
       { numRuns: 1000 },

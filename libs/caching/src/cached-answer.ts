@@ -1,8 +1,11 @@
 /** A kept answer. */
 export interface CachedAnswer {
   readonly status: 200;
-  /** The JSON bytes of the envelope up to, but excluding, the value of `request_id`. */
-  readonly head: Buffer;
+  /**
+   * The JSON of the envelope up to, but excluding, the value of `request_id`. Text, not bytes: Node sends header and
+   * body in one write when both are strings, which costs a sixth less per answer.
+   */
+  readonly head: string;
   readonly etag?: string;
   readonly contentType: string;
   readonly tags: readonly string[];

@@ -132,9 +132,7 @@ describe('the interceptor', () => {
     await fetch(`${url}/thing`);
     const kept = cache.lookup('/thing');
     expect(kept).toMatchObject({ etag: '"v1"', contentType: 'application/json; charset=utf-8', tags: ['thing'] });
-    expect(kept?.head.toString()).toBe('{"n":1,"name":"Zoë"}');
-    // Its own block of memory, not a slice of a shared one.
-    expect(kept?.head.buffer.byteLength).toBe(kept?.head.length);
+    expect(kept?.head).toBe('{"n":1,"name":"Zoë"}');
     expect((kept?.expiresAt ?? 0) - (kept?.storedAt ?? 0)).toBe(60_000);
     const again = await fetch(`${url}/thing`);
     expect([again.headers.get('x-from'), await again.json(), calls]).toEqual(['cache', { n: 1, name: 'Zoë' }, 1]);

@@ -14,9 +14,6 @@ export interface FillSlot {
 
 /** Keeps a final answer of status 200 to a GET, and lets those who wait for it have it. */
 export function keepAnswer({ fill, policy, tags }: FillSlot, answer: EncodedAnswer): void {
-  // Not Buffer.from: that takes small ones out of a shared block, which a single long-lived answer would hold whole.
-  const head = Buffer.allocUnsafeSlow(Buffer.byteLength(answer.head));
-  head.write(answer.head);
   const ttlMs = policy.ttlSeconds === undefined ? undefined : policy.ttlSeconds * 1000;
-  fill.store({ head, etag: answer.etag, contentType: JSON_TYPE }, { tags, ttlMs });
+  fill.store({ head: answer.head, etag: answer.etag, contentType: JSON_TYPE }, { tags, ttlMs });
 }

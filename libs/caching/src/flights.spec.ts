@@ -3,7 +3,7 @@ import { describe, expect, it, jest } from '@jest/globals';
 import type { CachedAnswer, CacheFill, FlightPlace } from './cached-answer.js';
 import { ResponseCache } from './response-cache.js';
 
-const answer = (text: string) => ({ head: Buffer.from(text), contentType: 'application/json' });
+const answer = (text: string) => ({ head: text, contentType: 'application/json' });
 
 function lead(place: FlightPlace): CacheFill {
   if (!place.leader) throw new Error('expected to lead');

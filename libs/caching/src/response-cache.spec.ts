@@ -15,10 +15,10 @@ function make(options: ResponseCacheOptions = {}) {
   return { clock, cache: new ResponseCache({ clock, ...options }) };
 }
 
-const answer = (text: string) => ({ head: Buffer.from(text), contentType: 'application/json; charset=utf-8' });
+const answer = (text: string) => ({ head: text, contentType: 'application/json; charset=utf-8' });
 const put = (cache: ResponseCache, key: string, tags: string[] = [], text = key) =>
   cache.beginFill(key).store(answer(text), { tags });
-const text = (cache: ResponseCache, key: string) => cache.lookup(key)?.head.toString();
+const text = (cache: ResponseCache, key: string) => cache.lookup(key)?.head;
 
 describe('what is kept', () => {
   it('is served as it was given, and counted', () => {
@@ -29,7 +29,7 @@ describe('what is kept', () => {
     expect([kept, fill.stored]).toEqual([true, true]);
     expect(cache.lookup('k')).toMatchObject({
       status: 200,
-      head: Buffer.from('{"data":1'),
+      head: '{"data":1',
       etag: '"7"',
       contentType: 'application/json; charset=utf-8',
       tags: ['a', 'b'],
@@ -118,6 +118,16 @@ describe('bounds', () => {
     const cache = ResponseCache.of(loadConfig([cachingConfig], {}).get(cachingConfig));
     for (let i = 0; i < 1500; i++) put(cache, `k${i}`);
     expect(cache.counters).toMatchObject({ entries: 1000, evictions: 500 });
+  });
+
+  it('counts a text beyond Latin-1 with two bytes a character, as it is held', () => {
+    const size = (text: string) => {
+      const cache = new ResponseCache();
+      cache.beginFill('k').store(answer(text), { tags: [] });
+      return cache.counters.bytes;
+    };
+    expect(size('é'.repeat(1000))).toBe(size('e'.repeat(1000)));
+    expect(size('ж'.repeat(1000))).toBe(size('e'.repeat(2000)));
   });
 
   it('never takes more bytes than allowed', () => {
@@ -263,7 +273,7 @@ describe('invalidation', () => {
             case 'read': {
               const found = cache.lookup(`k${happening.key}`);
               if (!found) break;
-              for (const [tag, version] of JSON.parse(found.head.toString()) as [string, number][]) {
+              for (const [tag, version] of JSON.parse(found.head) as [string, number][]) {
                 expect(version).toBeGreaterThanOrEqual(promised[tag] ?? 0);
               }
             }

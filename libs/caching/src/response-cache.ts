@@ -276,8 +276,13 @@ class Fill implements CacheFill {
   }
 }
 
+/** What a text takes in memory: one byte a character as long as all are Latin-1, otherwise two. */
+function textSize(text: string): number {
+  return /^[\0-\xff]*$/.test(text) ? text.length : text.length * 2;
+}
+
 function sizeOf(key: string, answer: FreshAnswer, tags: readonly string[]): number {
-  let size = ENTRY_COST + key.length + answer.head.length + (answer.etag?.length ?? 0);
+  let size = ENTRY_COST + key.length + textSize(answer.head) + (answer.etag?.length ?? 0);
   for (const tag of tags) size += TAG_COST + tag.length;
   return size;
 }
