@@ -15,73 +15,114 @@ import { ALL_EVENTS, type RoutePolicy } from '@nexus/contracts';
 import { migrate, revertLast } from '@nexus/database';
 import { reflectRoutes } from '@nexus/http';
 import { createLogger } from '@nexus/observability';
-import { createTestDatabase, type TestDatabase } from '@nexus/testing';
+import { createTestDatabase, TestAuthority, type TestDatabase } from '@nexus/testing';
+import { Agent, request } from 'undici';
 import { catalog } from './catalog.js';
 
-const BOOTABLE = [
+const TARGETS = [
   'all',
+  'gateway',
+  'auth',
+  'user',
+  'project',
+  'file',
+  'notification',
   'auth,user',
-  'auth,user,project',
-  'auth,user,project,file',
   'auth,user,notification',
   'gateway,auth,user',
 ];
 
 let database: TestDatabase;
+let authority: TestAuthority;
 let folder = 0;
 beforeAll(async () => {
   database = await createTestDatabase();
+  authority = await TestAuthority.create();
   await migrateServices(database.url, catalog);
 }, 60_000);
 afterAll(async () => {
   await database.drop();
 });
 
-async function boot(target: string): Promise<RunningApp> {
+/** Where services would be that are not part of the process: nobody is there. */
+const ELSEWHERE = Object.fromEntries(
+  ['AUTH', 'USER', 'PROJECT', 'FILE', 'NOTIFICATION'].flatMap((name) => [
+    [`NEXUS_${name}_URL`, 'https://127.0.0.1:1'],
+    [`NEXUS_${name}_PORT`, '0'],
+  ]),
+);
+
+async function boot(target: string, env: Record<string, string> = {}): Promise<RunningApp> {
   const composition = compose(parseTargets(target, catalog), catalog);
-  // Internal processes listen on their service's own port, which may be taken on the machine of a test.
-  const services = composition.services.map((service) => ({ ...service, port: 0 }));
+  const { services } = composition;
+  const identity = await authority.issue(services.map(({ name }) => name).join('+'));
   const config = loadProcessConfig(services, {
     DATABASE_URL: database.url,
     PORT: '0',
     MANAGEMENT_PORT: '0',
     AUTH_SECRET: 'a secret of tests only, long enough',
     NEXUS_DATA_DIR: `${process.env.TMPDIR ?? '/tmp'}/nexus-boot-${process.pid}-${folder++}`,
+    ...ELSEWHERE,
+    ...(target === 'all' ? {} : { TLS_CERT: identity.cert, TLS_KEY: identity.key, TLS_CA: identity.ca }),
+    ...env,
   });
   const logger = createLogger({ service: 'test', version: '0', environment: 'test', level: 'silent' });
-  return runApp(await createApp({ ...composition, services }, config, logger));
+  return runApp(await createApp(composition, config, logger));
 }
 
 const line = ({ service, method, path }: RoutePolicy) => `${service} ${method} ${path}`;
 
 describe('every target', () => {
-  test.each(BOOTABLE)('%s boots, is ready, serves its routes alone, and stops', async (target) => {
+  test.each(TARGETS)('%s boots, serves its routes alone, and stops', async (target) => {
     const running = await boot(target);
+    const { cert, key, ca } = await authority.issue('gateway');
+    const peer = new Agent({ connect: { cert, key, ca, checkServerIdentity: () => undefined } });
     try {
-      expect((await fetch(`${running.managementUrl}/health/ready`)).status).toBe(200);
-      expect((await fetch(`${running.urls[0]}/health/live`)).status).toBe(200);
+      // Without auth nobody can be let in, and a process that cannot ask it says so.
+      const ready = target === 'all' || target.includes('auth');
+      expect((await fetch(`${running.managementUrl}/health/ready`)).status).toBe(ready ? 200 : 503);
+      const ask = async (url: string, path: string) => {
+        const { statusCode, body } = await request(url + path, { dispatcher: peer });
+        await body.dump();
+        return statusCode;
+      };
       expect(running.app.routes.map(line).sort()).toMatchSnapshot();
-      const statuses = await Promise.all(
-        running.urls.map(async (url) => (await fetch(`${url}/api/v1/projects`)).status),
-      );
-      const expected = running.app.composition.services.map(({ name }) => (name === 'project' ? 401 : 404));
-      expect(statuses).toEqual(running.urls.length > 1 ? expected : [target === 'all' ? 401 : 404]);
+      const { services } = running.app.composition;
+      const names = services.map(({ name }) => name).filter((name) => name !== 'gateway' || target !== 'all');
+      const listeners = target === 'all' ? ['all'] : names;
+      expect(running.urls).toHaveLength(listeners.length);
+      for (const [i, name] of listeners.entries()) {
+        const url = running.urls[i] as string;
+        expect(new URL(url).protocol).toBe(name === 'all' || name === 'gateway' ? 'http:' : 'https:');
+        expect(await ask(url, '/health/live')).toBe(200);
+        const known = name === 'all' || name === 'gateway' || name === 'project';
+        expect([name, await ask(url, '/api/v1/projects')]).toEqual([name, known ? 401 : 404]);
+        expect([name, await ask(url, '/internal/v1/token-trust/keys')]).toEqual([
+          name,
+          name === 'auth' ? 405 : name === 'all' || name === 'gateway' ? 404 : target.includes('auth') ? 405 : 404,
+        ]);
+      }
     } finally {
+      await peer.close();
       await running.stop();
     }
   });
 
   test.each([
-    'gateway',
-    'auth',
-    'user',
-    'project',
-    'file',
-    'notification',
-    'auth,project',
-  ])('%s says what it misses', (target) => {
-    expect(() => compose(parseTargets(target, catalog), catalog)).toThrow(
-      /^The service [a-z]+ needs [a-z]+ \(port [a-z-]+\): add [a-z]+ to --target\.$/,
+    [
+      'project',
+      /^The service (auth|user) runs elsewhere and is reached over TLS: set TLS_CERT, TLS_KEY and TLS_CA, or add/,
+    ],
+    ['gateway', /^The service auth runs elsewhere and is reached over TLS: set TLS_CERT, TLS_KEY and TLS_CA, or add/],
+    ['auth,user', /^The service auth takes requests of the other services over TLS: set TLS_CERT, TLS_KEY and TLS_CA/],
+  ])('%s says what it misses without an identity', async (target, sentence) => {
+    await expect(boot(target, { TLS_CERT: '', TLS_KEY: '', TLS_CA: '' })).rejects.toThrow(sentence);
+  });
+
+  test('needs an identity of every service that it holds', async () => {
+    const { cert, key, ca } = await authority.issue('auth');
+    await expect(boot('auth,user', { TLS_CERT: cert, TLS_KEY: key, TLS_CA: ca })).rejects.toThrow(
+      'the certificate is of auth, not of user',
     );
   });
 });

@@ -1,5 +1,5 @@
 /**
- * The first thing every npm script runs: `node tools/bootstrap.mjs start | dev | exec -- <command>`. It needs Node 20 and
+ * The first thing every npm script runs: `node tools/bootstrap.mjs start | start:split | dev | exec -- <command>`. It needs Node 20 and
  * nothing installed. It installs the packages of the lock file, finds Node 24 among them, builds dist/ when the sources
  * have changed, and then runs the command with that Node, passing signals and the exit code through.
  */
@@ -16,7 +16,9 @@ import { Progress } from './launcher/progress.mjs';
 import { fileFault, StartError } from './launcher/start-error.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const usage = 'Usage: node tools/bootstrap.mjs start | dev | exec [--no-build] -- <command> [arguments]';
+const usage = 'Usage: node tools/bootstrap.mjs start | start:split | dev | exec [--no-build] -- <command> [arguments]';
+/** @type {Record<string, string[]>} */
+const FLAGS = { dev: ['--watch'], 'start:split': ['--split'] };
 const SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
 /** A terminal and npm both deliver the same Ctrl-C; within this many milliseconds it counts once. */
 const SAME_SIGNAL_MS = 400;
@@ -27,7 +29,7 @@ let worker;
 /** @param {string[]} args */
 function parse(args) {
   const [command, ...rest] = args;
-  if (command === 'start' || command === 'dev') {
+  if (command === 'start' || command === 'start:split' || command === 'dev') {
     if (rest.length > 0) {
       throw new StartError(
         `"${command}" takes no arguments (got ${rest.join(' ')}): settings are environment variables.`,
@@ -139,7 +141,6 @@ async function main() {
   const isLauncher = command !== 'exec';
   const restore = stopWhilePreparing();
   const node = await prepare(noBuild, isLauncher ? process.stdout : process.stderr);
-  restore();
   const path = [join(root, 'node_modules', '.bin'), process.env.PATH ?? ''];
   // npm does not always make node_modules/.bin/node, so the binary's own folder comes first.
   const env = {
@@ -147,10 +148,13 @@ async function main() {
     PATH: [dirname(node.path), ...path].join(delimiter),
     NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(root, 'node_modules', '.cache', 'node-compile'),
   };
-  if (!isLauncher) return run(words, env, false);
   const launcher = join(root, 'tools', 'launcher', 'main.ts');
-  if (!existsSync(launcher)) throw new StartError(`${launcher} is missing: the checkout is not whole.`);
-  run([node.path, ...node.flags, launcher, ...(command === 'dev' ? ['--watch'] : [])], env, true);
+  if (isLauncher && !existsSync(launcher)) {
+    throw new StartError(`${launcher} is missing: the checkout is not whole.`);
+  }
+  run(isLauncher ? [node.path, ...node.flags, launcher, ...(FLAGS[command] ?? [])] : words, env, isLauncher);
+  // Not before: between the two, a signal would end this process alone and leave the command behind.
+  restore();
 }
 
 main().catch((error) => {

@@ -5,8 +5,12 @@ import { environment } from './support/environment.js';
 import { createProject, register } from './support/people.js';
 import { eventually } from './support/waiting.js';
 
-const manage = (path: string, method = 'GET') => fetch(`${environment.managementUrl}${path}`, { method });
-const metrics = async () => (await manage('/metrics')).text();
+const manage = (path: string, method = 'GET') => fetch(`${environment.managementUrls[0]}${path}`, { method });
+/** What all processes tell, as a scraper would gather it. */
+const metrics = async () => {
+  const texts = environment.managementUrls.map(async (url) => (await fetch(`${url}/metrics`)).text());
+  return (await Promise.all(texts)).join('\n');
+};
 
 /** The value of a sample (https://prometheus.io/docs/instrumenting/exposition_formats); several are summed up. */
 function sample(text: string, name: string, ...labels: string[]): number {

@@ -47,8 +47,22 @@ function withoutNodeWarnings(text: string): string {
     .trim();
 }
 
-/** The running application: one process, watched over its IPC channel. */
-export class AppProcess {
+/** What the launcher starts, watches and stops. */
+export interface Application {
+  /** Of the processes that run. */
+  readonly pids: readonly number[];
+  /** Resolves when it, or a part of it, has ended. */
+  readonly exited: Promise<void>;
+  /** How it ended, for a sentence. */
+  readonly ending: string;
+  /** Waits until it accepts requests. @throws StartError with the sentence that it gave when it ended instead */
+  ready(): Promise<Ready>;
+  /** Asks it to finish what it is doing, and ends it when that takes longer than `ms` or the person is in a hurry. */
+  stop(ms: number, urgent: AbortSignal): Promise<void>;
+}
+
+/** One process, watched over its IPC channel. */
+export class AppProcess implements Application {
   readonly pid: number;
   readonly #child: ChildProcess;
   readonly #options: AppOptions;
@@ -112,6 +126,14 @@ export class AppProcess {
     }
   }
 
+  get pids(): readonly number[] {
+    return this.#gone || this.pid === 0 ? [] : [this.pid];
+  }
+
+  get args(): readonly string[] {
+    return this.#options.args;
+  }
+
   get exited(): Promise<void> {
     return this.#exited;
   }
@@ -146,6 +168,11 @@ export class AppProcess {
     this.#toLog(this.#said);
     this.#said = '';
     return ready;
+  }
+
+  /** For a process that has done its work and ended. @throws StartError with its sentence when it failed */
+  assertSucceeded(): void {
+    if (this.#child.exitCode !== 0) throw this.#startFault();
   }
 
   #startFault(): StartError {

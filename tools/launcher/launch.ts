@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createDataDir, type Postgres, startPostgres } from '../postgres/embedded.ts';
 import { AdminPassword } from './admin.ts';
 import { openAppLog, prettyLog } from './app-log.ts';
-import { AppProcess, builtEntry, type Ready } from './app-process.ts';
+import { type Application, AppProcess, builtEntry, type Ready } from './app-process.ts';
 import { banner, wantsColour } from './banner.ts';
 import { claimDataDir, endPreviousApp } from './data-lock.ts';
 import { type FileLock, identityOf } from './file-lock.mjs';
@@ -11,6 +11,7 @@ import { Progress } from './progress.mjs';
 import { Rebuilder } from './rebuild.ts';
 import { ensureSecret, secretPath } from './secret-files.ts';
 import { appEnv, checkPorts, readSettings, type Settings } from './settings.ts';
+import { SplitApplication } from './split.ts';
 import { fileFault, StartError } from './start-error.mjs';
 import type { StopRequest } from './stop-request.ts';
 
@@ -25,6 +26,8 @@ export interface LaunchOptions {
   readonly env: NodeJS.ProcessEnv;
   /** Rebuild and restart when the sources change, and show the log. */
   readonly watch: boolean;
+  /** Six processes instead of one. */
+  readonly split?: boolean;
   readonly out: NodeJS.WriteStream;
   readonly err: NodeJS.WriteStream;
   readonly stop: StopRequest;
@@ -43,7 +46,7 @@ class Launch {
   readonly #logFile: string | undefined;
   #log: number | NodeJS.WritableStream | undefined;
   #postgres: Postgres | undefined;
-  #app: AppProcess | undefined;
+  #app: Application | undefined;
   #rebuilder: Rebuilder | undefined;
   #restarting = false;
   #fail: (error: unknown) => void = () => undefined;
@@ -99,16 +102,15 @@ class Launch {
   }
 
   async #startApp(admin: AdminPassword): Promise<Ready> {
-    const { root, env, err, out, watch, appEntry } = this.#options;
+    const { root, env, err, out, watch, split, appEntry } = this.#options;
     const { dataDir, authSecretGiven } = this.#settings;
     if (this.#logFile) this.#log ??= openAppLog(this.#logFile);
     else this.#log ??= await prettyLog(out, wantsColour(out, env));
     if (!authSecretGiven) ensureSecret(dataDir, 'auth-secret');
     this.#progress.step('Starting Nexus');
-    const app = new AppProcess({
+    const common = {
       root,
       entry: appEntry ?? builtEntry(root),
-      args: ['--target=all'],
       env: appEnv(env, this.#settings, {
         ...(this.#postgres ? { DATABASE_URL: this.#postgres.url } : {}),
         ...(authSecretGiven ? {} : { AUTH_SECRET_FILE: secretPath(dataDir, 'auth-secret') }),
@@ -118,20 +120,28 @@ class Launch {
       logFile: this.#logFile,
       errors: watch ? err : undefined,
       lifeline: this.#postgres?.lifeline,
-      onProgress: (message) => this.#progress.step(message),
-    });
+      onProgress: (message: string) => this.#progress.step(message),
+    };
+    const app = split
+      ? new SplitApplication({ ...common, settings: this.#settings, onProcess: () => this.#note(app) })
+      : new AppProcess({ ...common, args: ['--target=all'] });
     this.#app = app;
-    try {
-      this.#lock.update({ children: [identityOf(app.pid)] });
-    } catch (error) {
-      throw fileFault(error, dataDir);
-    }
+    this.#note(app);
     const ready = await app.ready();
     void app.exited.then(() => this.#appEnded(app));
     return ready;
   }
 
-  #appEnded(app: AppProcess): void {
+  /** Writes down which processes a next start has to end if this one is killed. */
+  #note(app: Application): void {
+    try {
+      this.#lock.update({ children: app.pids.map(identityOf) });
+    } catch (error) {
+      throw fileFault(error, this.#settings.dataDir);
+    }
+  }
+
+  #appEnded(app: Application): void {
     if (this.#restarting || this.#options.stop.signal.aborted || app !== this.#app) return;
     if (this.#options.watch) {
       this.#options.err.write(`Nexus ended unexpectedly (${app.ending}); waiting for a change.\n`);
@@ -192,7 +202,7 @@ class Launch {
  */
 export async function launch(options: LaunchOptions): Promise<void> {
   const { stop } = options;
-  const settings = readSettings(options.root, options.env);
+  const settings = readSettings(options.root, options.env, options.split);
   const progress = new Progress(options.out);
   try {
     createDataDir(settings.dataDir);

@@ -10,11 +10,11 @@ import {
   statSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jest } from '@jest/globals';
 import pg from 'pg';
 import { canEnter } from '../postgres/account.ts';
+import { memoryFolder } from '../postgres/memory-folder.ts';
 import { signalAll, until } from '../postgres/processes.ts';
 import { CHECKOUT } from './app-process.ts';
 import { identityOf, isAlive } from './file-lock.mjs';
@@ -43,7 +43,7 @@ async function started(options: RunOptions = {}): Promise<LauncherRun> {
 }
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'nexus-launcher-'));
+  folder = mkdtempSync(join(memoryFolder(), 'nexus-launcher-'));
   chmodSync(folder, 0o755);
   dataDir = join(folder, 'data');
 });

@@ -7,6 +7,7 @@ import { StopRequest } from './stop-request.ts';
 export async function runLauncher(options: {
   root: string;
   watch: boolean;
+  split?: boolean;
   appEntry?: string;
   centralDir?: string;
 }): Promise<void> {
@@ -25,4 +26,7 @@ export async function runLauncher(options: {
   process.exit(0);
 }
 
-if (import.meta.main) await runLauncher({ root: CHECKOUT, watch: process.argv.includes('--watch') });
+if (import.meta.main) {
+  const { argv } = process;
+  await runLauncher({ root: CHECKOUT, watch: argv.includes('--watch'), split: argv.includes('--split') });
+}

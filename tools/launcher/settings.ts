@@ -18,7 +18,19 @@ export interface Settings {
   readonly databaseUrl: string | undefined;
   readonly adminPasswordGiven: boolean;
   readonly authSecretGiven: boolean;
+  /** Ports of the services beside the gateway, when they are processes of their own. */
+  readonly services: readonly ServicePorts[];
 }
+
+/** Where a service listens when it is a process of its own. */
+export interface ServicePorts {
+  readonly name: string;
+  readonly port: number;
+  readonly managementPort: number;
+}
+
+const SERVICES = ['auth', 'user', 'project', 'file', 'notification'];
+const FIRST_SERVICE_PORT = 8081;
 
 type Env = NodeJS.ProcessEnv;
 
@@ -45,21 +57,34 @@ function readPort(env: Env, name: string, byDefault: number): number {
   return port;
 }
 
-/** @throws StartError naming the variable that cannot be used */
-export function readSettings(root: string, env: Env): Settings {
+function readServices(env: Env, managementPort: number): ServicePorts[] {
+  return SERVICES.map((name, i) => ({
+    name,
+    port: readPort(env, `NEXUS_${name.toUpperCase()}_PORT`, FIRST_SERVICE_PORT + i),
+    managementPort: managementPort === 0 ? 0 : managementPort + 1 + i,
+  }));
+}
+
+/**
+ * @param split whether the services are processes of their own
+ * @throws StartError naming the variable that cannot be used
+ */
+export function readSettings(root: string, env: Env, split = false): Settings {
   const environment = read(env, 'NEXUS_ENV') ?? 'development';
+  const managementPort = readPort(env, 'MANAGEMENT_PORT', 9180);
   const settings: Settings = {
     dataDir: resolve(root, read(env, 'NEXUS_DATA_DIR') ?? join(root, '.nexus')),
     environment,
     host: read(env, 'HOST') ?? '127.0.0.1',
     port: readPort(env, 'PORT', 8080),
     managementHost: read(env, 'MANAGEMENT_HOST') ?? '127.0.0.1',
-    managementPort: readPort(env, 'MANAGEMENT_PORT', 9180),
+    managementPort,
     adminEmail: read(env, 'ADMIN_EMAIL') ?? 'admin@nexus.local',
     showsMail: environment === 'development' && !read(env, 'SMTP_URL'),
     databaseUrl: read(env, 'DATABASE_URL'),
     adminPasswordGiven: read(env, 'ADMIN_PASSWORD') !== undefined,
     authSecretGiven: read(env, 'AUTH_SECRET') !== undefined,
+    services: split ? readServices(env, managementPort) : [],
   };
   if (settings.port === settings.managementPort && settings.port !== 0) {
     throw new StartError(`PORT and MANAGEMENT_PORT are both ${settings.port}: give each a port of its own.`);
@@ -106,8 +131,12 @@ async function checkPort(host: string, port: number, hostName: string, portName:
   );
 }
 
-/** Both ports are looked at before anything is started, so that a taken one costs no wait. */
+/** All ports are looked at before anything is started, so that a taken one costs no wait. */
 export async function checkPorts(settings: Settings): Promise<void> {
+  for (const { name, port, managementPort } of settings.services) {
+    await checkPort(settings.host, port, 'HOST', `NEXUS_${name.toUpperCase()}_PORT`);
+    await checkPort(settings.managementHost, managementPort, 'MANAGEMENT_HOST', 'MANAGEMENT_PORT');
+  }
   await checkPort(settings.host, settings.port, 'HOST', 'PORT');
   await checkPort(settings.managementHost, settings.managementPort, 'MANAGEMENT_HOST', 'MANAGEMENT_PORT');
 }

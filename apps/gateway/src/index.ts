@@ -5,4 +5,5 @@ export const gatewayService = defineService({
   name: 'gateway',
   port: 8080,
   module: async () => (await import('./gateway.module.js')).GatewayModule,
+  forwarder: async () => (await import('./proxy/forwarder.js')).createForwarder,
 });

@@ -3,6 +3,11 @@ import type { CallContext } from '@nexus/kernel';
 
 /** Between two tries to learn what was missed, in ms. */
 const RETRY_MS = 250;
+/** An answer that takes longer is not waited for: another try may reach somebody who is well. */
+const ASK_MS = 2_000;
+/** A stream that tells nothing for so long, not even that it is alive, may have lost something. */
+const SILENCE_MS = 1_000;
+const LOOKS_PER_SILENCE = 4;
 
 interface Entry {
   /** Infinity: no token of the session counts. */
@@ -11,18 +16,26 @@ interface Entry {
 }
 
 /**
- * Which sessions' tokens count no more, kept in memory from auth's sequenced stream. A gap in the numbers is
- * filled by asking; while that is not possible the list says how long it has been unsure.
+ * Which sessions' tokens count no more, kept in memory from auth's sequenced stream. A gap in the numbers is filled by
+ * asking. Where the stream comes from another process it can fall silent: then the list asks once a second instead, and
+ * whatever was told or asked last is all it is sure of. While asking is not possible the list says how long it has been
+ * unsure; before its first answer, for ever.
  */
 export class RevocationList {
   private readonly entries = new Map<string, Entry>();
   private head = 0;
   private stop: (() => void) | undefined;
-  private unsureSince: number | undefined;
+  /** When it began to be unsure; -Infinity: it has never known. */
+  private unsureSince: number | undefined = Number.NEGATIVE_INFINITY;
+  /** Until when nothing can have been missed. */
+  private knownUntil = Number.NEGATIVE_INFINITY;
+  /** The stream can fall silent. */
+  private watched = false;
   private syncing = false;
   private wanted = false;
   private closed = false;
   private retry: NodeJS.Timeout | undefined;
+  private looks: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly trust: TokenTrust,
@@ -30,15 +43,36 @@ export class RevocationList {
     private readonly now: () => number = Date.now,
   ) {}
 
-  /** Loads what is in force and follows the stream. @throws what the provider throws: without it nobody can be let in */
+  /**
+   * Loads what is in force and follows the stream.
+   * @throws what the provider throws: without it nobody can be let in. Unless it is closed the list goes on asking, and
+   * lets nobody in until it is answered.
+   */
   async start(): Promise<void> {
-    this.stop = this.trust.subscribe((entry) => this.receive(entry));
-    await this.catchUp();
+    this.looks = setInterval(() => this.look(), SILENCE_MS / LOOKS_PER_SILENCE).unref();
+    this.syncing = true;
+    this.stop = this.trust.subscribe((entry) => this.receive(entry), {
+      // What is missed meanwhile is asked for when the stream is back, or when it has been silent for too long.
+      lost: () => {
+        this.watched = true;
+      },
+      opened: () => this.resume(),
+      beat: () => this.hear(),
+    });
+    try {
+      await this.catchUp(this.context());
+      this.syncing = false;
+    } catch (error) {
+      this.syncing = false;
+      this.askLater();
+      throw error;
+    }
   }
 
   close(): void {
     this.closed = true;
     clearTimeout(this.retry);
+    clearInterval(this.looks);
     this.stop?.();
   }
 
@@ -49,7 +83,11 @@ export class RevocationList {
 
   /** Milliseconds for which the list may have missed something; 0 when it is sure. */
   unsureMs(): number {
-    return this.unsureSince === undefined ? 0 : this.now() - this.unsureSince;
+    if (this.unsureSince !== undefined) return this.now() - this.unsureSince;
+    if (!this.watched) return 0;
+    // Asked of the clock, not of a timer: a process that was frozen has missed its timers, too.
+    const silentMs = this.now() - this.knownUntil;
+    return silentMs > SILENCE_MS ? silentMs : 0;
   }
 
   /** True when a token of this session and version must be refused. */
@@ -61,7 +99,26 @@ export class RevocationList {
   private receive(entry: Revocation): void {
     this.add(entry);
     if (entry.seq <= this.head + 1) this.head = Math.max(this.head, entry.seq);
-    else this.sync();
+    else {
+      this.unsureSince ??= this.now();
+      this.sync();
+    }
+  }
+
+  /** The stream is alive: it has told everything up to now, unless something is missing anyway. */
+  private hear(): void {
+    if (this.unsureSince === undefined) this.knownUntil = this.now();
+  }
+
+  /** The stream begins, or goes on after a break: what happened since it last told something has to be asked for. */
+  private resume(): void {
+    this.unsureSince ??= this.knownUntil;
+    this.sync();
+  }
+
+  private look(): void {
+    // An answer that is under way is as good as one that would be asked for now.
+    if (this.watched && !this.syncing && this.unsureMs() > 0) this.sync();
   }
 
   private add(entry: Revocation): void {
@@ -74,32 +131,41 @@ export class RevocationList {
     if (this.entries.size % 1024 === 0) this.sweep();
   }
 
-  /** Asks for what is missing until it is there: unsure from now on, sure again with the answer. */
+  /** Asks for what is missing until it is there. */
   private sync(): void {
-    this.unsureSince ??= this.now();
     this.wanted = true;
     if (this.syncing || this.closed) return;
     this.syncing = true;
-    this.catchUp().then(
+    clearTimeout(this.retry);
+    const context = this.context();
+    this.catchUp({ ...context, deadline: Math.min(context.deadline, Date.now() + ASK_MS) }).then(
       () => {
         this.syncing = false;
       },
       () => {
         this.syncing = false;
-        this.retry = setTimeout(() => this.sync(), RETRY_MS).unref();
+        this.askLater();
       },
     );
   }
 
+  private askLater(): void {
+    clearTimeout(this.retry);
+    if (!this.closed) this.retry = setTimeout(() => this.sync(), RETRY_MS).unref();
+  }
+
   /** A gap that shows while an answer is under way may not be in it: then it is asked once more. */
-  private async catchUp(): Promise<void> {
+  private async catchUp(context: CallContext): Promise<void> {
+    let askedAt: number;
     do {
       this.wanted = false;
-      const { entries, head } = await this.trust.revocations(this.context(), { after: this.head });
+      askedAt = this.now();
+      const { entries, head } = await this.trust.revocations(context, { after: this.head });
       for (const entry of entries) this.add(entry);
       this.head = Math.max(this.head, head);
     } while (this.wanted);
     this.unsureSince = undefined;
+    this.knownUntil = Math.max(this.knownUntil, askedAt);
   }
 
   private sweep(): void {

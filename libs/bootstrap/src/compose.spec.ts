@@ -49,21 +49,21 @@ describe('compose', () => {
     expect(compose(['auth', 'user'], catalog).role).toBe('internal');
   });
 
-  test('takes a remote client where the provider runs elsewhere', () => {
-    const asked: string[] = [];
-    const part = compose(['user'], catalog, (port, service) => {
-      asked.push(`${service}:${port.port.name}`);
-      return {};
-    });
-    expect(asked.sort()).toEqual(['auth:sessions', 'auth:token-trust']);
-    expect([...part.ports.values()].every((source) => 'remote' in source)).toBe(true);
+  test('takes the service that provides a port where it runs elsewhere, and passes requests on at the edge', () => {
+    const part = compose(['user'], catalog);
+    const asked = [...part.ports].map(([{ port }, source]) => [port.name, 'remote' in source && source.remote]);
+    expect(asked.sort()).toEqual([
+      ['sessions', 'auth'],
+      ['token-trust', 'auth'],
+    ]);
+    expect(part.proxied).toEqual([]);
+    expect(compose(['gateway', 'user'], catalog).proxied).toEqual(['auth', 'file']);
+    expect(compose(['gateway', 'auth', 'user'], catalog.slice(0, 3)).proxied).toEqual([]);
   });
 
   test('refuses with a sentence that names what is missing', () => {
-    expect(() => compose(['user'], catalog)).toThrow(
-      new CompositionError('The service user needs auth (port sessions): add auth to --target.'),
-    );
     expect(() => compose(['auth', 'user', 'file'], catalog)).toThrow(/file is no declared caller of the port sessions/);
+    expect(() => compose(['user'], [catalog[2] as never])).toThrow(CompositionError);
     expect(() => compose(['user'], [catalog[2] as never])).toThrow(/No service provides the port sessions/);
   });
 });

@@ -9,16 +9,15 @@ export class CompositionError extends Error {
   }
 }
 
-/** Makes a remote client of a port, where the providing service runs elsewhere. */
-export type RemoteProvider = (port: PortToken, service: ServiceName) => object | undefined;
-
 /** What a process consists of. */
 export interface Composition {
   readonly services: readonly ServiceDefinition[];
   /** Edge processes take requests from clients; internal ones only from the platform. */
   readonly role: 'edge' | 'internal';
-  /** For each needed port: who answers it. */
-  readonly ports: ReadonlyMap<PortToken, { readonly local: ProvidedPort } | { readonly remote: object }>;
+  /** For each needed port: the provider in this process, or the service that runs elsewhere and provides it. */
+  readonly ports: ReadonlyMap<PortToken, { readonly local: ProvidedPort } | { readonly remote: ServiceName }>;
+  /** Services to whom an edge process passes requests on, because they run elsewhere. */
+  readonly proxied: readonly ServiceName[];
 }
 
 /** `all`, or names separated by commas. */
@@ -38,17 +37,13 @@ export function parseTargets(text: string, catalog: readonly ServiceDefinition[]
 }
 
 /**
- * Decides who answers each needed port: the local provider if its service is picked, else a remote client, else
- * the process cannot be.
- * @throws CompositionError naming what is missing
+ * Decides who answers each needed port: the local provider if its service is picked, else that service wherever it
+ * runs.
+ * @throws CompositionError when a port has no provider at all, or its caller is not declared
  */
-export function compose(
-  targets: readonly ServiceName[],
-  catalog: readonly ServiceDefinition[],
-  remote: RemoteProvider = () => undefined,
-): Composition {
+export function compose(targets: readonly ServiceName[], catalog: readonly ServiceDefinition[]): Composition {
   const services = catalog.filter((service) => targets.includes(service.name));
-  const ports = new Map<PortToken, { local: ProvidedPort } | { remote: object }>();
+  const ports = new Map<PortToken, { local: ProvidedPort } | { remote: ServiceName }>();
   for (const service of services) {
     // Every process checks tokens itself, so every service needs to know whom to trust.
     for (const port of new Set([...service.needs, TokenTrust])) {
@@ -60,17 +55,10 @@ export function compose(
         throw new CompositionError(
           `The service ${service.name} is no declared caller of the port ${port.port.name} of ${owner.name}.`,
         );
-      if (services.includes(owner)) {
-        ports.set(port, { local: provided });
-        continue;
-      }
-      const client = remote(port, owner.name);
-      if (!client)
-        throw new CompositionError(
-          `The service ${service.name} needs ${owner.name} (port ${port.port.name}): add ${owner.name} to --target.`,
-        );
-      ports.set(port, { remote: client });
+      ports.set(port, services.includes(owner) ? { local: provided } : { remote: owner.name });
     }
   }
-  return { services, role: targets.includes('gateway') ? 'edge' : 'internal', ports };
+  const edge = targets.includes('gateway');
+  const elsewhere = catalog.filter((service) => !services.includes(service)).map(({ name }) => name);
+  return { services, role: edge ? 'edge' : 'internal', ports, proxied: edge ? elsewhere : [] };
 }

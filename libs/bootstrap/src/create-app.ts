@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import type { Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -6,7 +6,7 @@ import { HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
 import { AccessTokenVerifier, AuthGuard, RevocationList, tokenConfig } from '@nexus/auth-guards';
 import { CachingInterceptor, cachingConfig, ResponseCache } from '@nexus/caching';
 import { type Config, platformConfig, publicUrl } from '@nexus/config';
-import { type RoutePolicy, TokenTrust } from '@nexus/contracts';
+import { type RoutePolicy, type ServiceName, TokenTrust } from '@nexus/contracts';
 import { DatabaseRoot, databaseConfig } from '@nexus/database';
 import {
   AnswerInterceptor,
@@ -21,15 +21,19 @@ import {
 } from '@nexus/http';
 import { BUS_SCHEMA, Messaging } from '@nexus/messaging';
 import { type Logger, NestLogger } from '@nexus/observability';
+import { peerServices, type TlsMaterial } from '@nexus/resilience';
 import { LocalRateLimiter, throttlingConfig } from '@nexus/throttling';
 import type { Composition } from './compose.js';
 import { collectControllers } from './controllers.js';
+import type { PortToken } from './define-service.js';
 import { compileEndpoints, createDispatch, type NestHandler } from './dispatch.js';
 import { HealthController } from './health.controller.js';
-import { databaseChecks, Health } from './health.js';
+import { databaseChecks, Health, revocationsKnown } from './health.js';
+import { createInternalCalls, type InternalCalls, type InternalPort } from './internal/internal-calls.js';
 import { createListeners, type Listener } from './listeners.js';
 import { localPort } from './local-port.js';
 import { ownContext } from './own-context.js';
+import { Peers } from './peers.js';
 import { platformProviders } from './platform-providers.js';
 import { PolicyParts } from './policy.js';
 import { registerProcessMetrics } from './process-metrics.js';
@@ -44,6 +48,8 @@ export interface NexusApp {
   readonly nest: NestFastifyApplication;
   readonly databases: DatabaseRoot;
   readonly messaging: Messaging;
+  readonly peers: Peers;
+  readonly calls: InternalCalls;
   readonly revocations: RevocationList;
   readonly policy: PolicyParts;
   readonly health: Health;
@@ -75,6 +81,26 @@ async function connect(composition: Composition, config: Config, logger: Logger)
     await databases.close();
     throw error;
   }
+}
+
+/** Passes requests on to the services that run elsewhere; undefined where none does. */
+async function createForward(composition: Composition, config: Config, logger: Logger, peers: Peers) {
+  if (composition.proxied.length === 0) return undefined;
+  const factory = await composition.services.find(({ forwarder }) => forwarder)?.forwarder?.();
+  if (!factory) throw new Error('No service of this process passes requests on');
+  const protocol = publicUrl(config.get(platformConfig)).startsWith('https:') ? 'https' : 'http';
+  return factory({ upstream: (service) => peers.pool(service), logger, protocol });
+}
+
+/** The ports of the picked services, for the others. */
+function internalPorts(composition: Composition, find: (token: Type) => object): InternalPort[] {
+  return composition.services.flatMap(({ provides }) =>
+    provides.map(({ port, provider, callers }) => ({
+      token: port,
+      client: localPort(port, () => find(provider)),
+      callers,
+    })),
+  );
 }
 
 /** Checks tokens with what auth says, wherever auth runs. */
@@ -119,7 +145,11 @@ export async function createApp(composition: Composition, config: Config, logger
   const own = composition.services.flatMap((service, i) =>
     reflectRoutes(service.name, controllers[i] as Type[]).map((route) => route.policy),
   );
-  const { databases, messaging } = await connect(composition, config, logger);
+  const peers = Peers.open(composition, config, logger);
+  const { databases, messaging } = await connect(composition, config, logger).catch(async (error: unknown) => {
+    await peers.close();
+    throw error;
+  });
   let nest: NestFastifyApplication | undefined;
   let unregisterMetrics = () => {};
   try {
@@ -129,14 +159,17 @@ export async function createApp(composition: Composition, config: Config, logger
     };
     const ports = [...composition.ports].map(([token, source]) => ({
       token,
-      client: 'remote' in source ? source.remote : localPort(token, () => find(source.local.provider)),
+      client:
+        'remote' in source
+          ? peers.client(token, source.remote, callerOf(composition, token))
+          : localPort(token, () => find(source.local.provider)),
     }));
     const trust = ports.find(({ token }) => (token as unknown) === TokenTrust)?.client as TokenTrust;
     const { revocations, verifier } = tokenChecks(trust, config, composition.services[0]?.name ?? 'nexus');
     const limiter = new LocalRateLimiter();
     const cache = ResponseCache.of(config.get(cachingConfig));
     const report = new StartReport();
-    const policy = new PolicyParts(config, limiter, cache, verifier, logger, composition.role);
+    const policy = new PolicyParts(config, limiter, cache, verifier, logger);
     const { limits, inFlight } = policy;
     unregisterMetrics = registerProcessMetrics({ databases, cache, limits, revocations, inFlight });
     const { adapter, handler } = createAdapter();
@@ -151,7 +184,8 @@ export async function createApp(composition: Composition, config: Config, logger
     const health = new Health(
       nest.get(HealthCheckService),
       nest.get(HealthIndicatorService),
-      databaseChecks(databases),
+      [...databaseChecks(databases), revocationsKnown(revocations)],
+      peers.checks(),
     );
     holder.health = health;
     const edge = composition.role === 'edge';
@@ -167,18 +201,42 @@ export async function createApp(composition: Composition, config: Config, logger
     );
     await nest.init();
     await adapter.getInstance().ready();
-    const calls = compileEndpoints(controllers.flat(), find, edge);
+    const plain = compileEndpoints(controllers.flat(), find, edge);
     const runner = new EndpointRunner(idempotency, logger);
-    const dispatch = createDispatch({ calls, runner, nest: handler, edge, logger });
-    const listeners = createListeners(composition, config, policy, { own, shared }, dispatch);
-    const routes = [...shared, ...own];
-    const parts = { composition, config, logger, nest, databases, messaging, revocations, policy, health, report };
-    return { ...parts, routes, listeners, unregisterMetrics };
+    const forward = await createForward(composition, config, logger, peers);
+    const elsewhere = new Set(composition.proxied);
+    const serve = createDispatch({ calls: plain, runner, nest: handler, forward, elsewhere, edge, logger });
+    const { material } = peers;
+    const calls = createInternalCalls({
+      ports: internalPorts(composition, find),
+      verifier,
+      callerOf: (request) => callingService(request, material),
+      logger,
+    });
+    const listeners = createListeners({ composition, config, policy, own, shared, handler: serve, material, calls });
+    const parts = { composition, config, logger, nest, databases, messaging, peers, calls, revocations, policy };
+    return { ...parts, health, report, routes: [...shared, ...own], listeners, unregisterMetrics };
   } catch (error) {
     unregisterMetrics();
     await nest?.close().catch(() => undefined);
     await messaging.close(0).catch(() => undefined);
     await databases.close();
+    await peers.destroy();
     throw error;
   }
+}
+
+/** Who calls, by the certificate; a process that holds several services says which of them it is. */
+function callingService(request: IncomingMessage, material: TlsMaterial | undefined): ServiceName | undefined {
+  if (!material) return undefined;
+  const services = peerServices(request.socket, material.trustDomain);
+  if (services.size === 1) return services.values().next().value;
+  const told = /^nexus-([a-z]+)$/.exec(request.headers['user-agent'] ?? '')?.[1] as ServiceName | undefined;
+  return told !== undefined && services.has(told) ? told : undefined;
+}
+
+/** One of the process's services that may call the port. */
+function callerOf({ services }: Composition, token: PortToken): ServiceName {
+  const caller = services.find(({ needs }) => needs.includes(token)) ?? services[0];
+  return caller?.name ?? 'gateway';
 }

@@ -2,7 +2,10 @@ import type { Type } from '@nestjs/common';
 import type { Config, ConfigSlice } from '@nexus/config';
 import type { EventDefinition, PortClass, ServiceName } from '@nexus/contracts';
 import type { MigrationClass, ServiceDatabase } from '@nexus/database';
+import type { Exchange } from '@nexus/http';
 import type { JobBinding, Subscription } from '@nexus/messaging';
+import type { Logger } from '@nexus/observability';
+import type { Dispatcher } from 'undici';
 
 /** An abstract class of `@nexus/contracts` as a value. */
 export type PortToken = PortClass & (abstract new (...args: never[]) => object);
@@ -20,6 +23,18 @@ export interface ProvidedPort {
 export interface Egress {
   readonly to: 'postgres' | 'redis' | 's3' | 'elasticsearch' | 'smtp' | 'sms' | 'push' | 'oidc' | 'webhooks' | 'otlp';
 }
+
+/** What requests are passed on with. */
+export interface ForwarderParts {
+  /** The connections to a service that runs elsewhere. */
+  readonly upstream: (service: ServiceName) => Dispatcher;
+  readonly logger: Logger;
+  /** By which clients come, as far as this process can tell. */
+  readonly protocol: 'http' | 'https';
+}
+
+/** Makes what passes requests on that the policy chain let through. */
+export type ForwarderFactory = (parts: ForwarderParts) => (exchange: Exchange) => void;
 
 /** What a service is, as data. The composition root makes a process of any set of them. */
 export interface ServiceDefinition {
@@ -42,6 +57,8 @@ export interface ServiceDefinition {
   /** Checks over several values of the configuration; each returns a sentence that keeps the process from starting, or nothing. */
   readonly configRules?: readonly ((config: Config) => string | undefined)[];
   readonly egress: readonly Egress[];
+  /** How requests reach services that run elsewhere; the edge has it. */
+  readonly forwarder?: () => Promise<ForwarderFactory>;
 }
 
 /** Declares a service. */

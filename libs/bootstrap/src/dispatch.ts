@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Type } from '@nestjs/common';
+import type { ServiceName } from '@nexus/contracts';
 import {
   answerFailure,
   compileEndpoint,
@@ -36,22 +37,29 @@ export function compileEndpoints(
 
 /**
  * Hands what the policy chain let pass to its handler: with its body read, straight to a plain route's function, and to
- * Nest's pipeline for the rest.
+ * Nest's pipeline for the rest. What belongs to a service that runs elsewhere goes there as it came.
  */
 export function createDispatch(parts: {
   readonly calls: ReadonlyMap<string, EndpointCall>;
   readonly runner: EndpointRunner;
   readonly nest: NestHandler;
+  /** Takes the requests of services that run elsewhere. */
+  readonly forward: Handler | undefined;
+  readonly elsewhere: ReadonlySet<ServiceName>;
   readonly edge: boolean;
   readonly logger: Logger;
 }): Handler {
-  const { calls, runner, nest, edge, logger } = parts;
+  const { calls, runner, nest, forward, elsewhere, edge, logger } = parts;
   const serve = (exchange: Exchange) => {
     const call = calls.get(exchange.route?.operation ?? '');
     if (call) runner.run(call, exchange, exchange.body);
     else nest(exchange.request, exchange.response);
   };
   return (exchange) => {
+    if (forward && exchange.route && elsewhere.has(exchange.route.service)) {
+      forward(exchange);
+      return;
+    }
     const reading = readBody(exchange, edge);
     if (!reading) {
       serve(exchange);

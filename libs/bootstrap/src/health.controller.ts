@@ -5,6 +5,12 @@ import { z } from 'zod';
 import { Health } from './health.js';
 
 const status = z.object({ status: z.literal('ok') }).meta({ id: 'HealthStatus' });
+const readiness = z
+  .object({
+    status: z.literal('ok'),
+    missing: z.array(z.string()).optional().meta({ description: 'Services that run elsewhere and do not answer now.' }),
+  })
+  .meta({ id: 'Readiness' });
 
 /** Probes on the API port; the management port answers the same. */
 @Public()
@@ -27,13 +33,13 @@ export class HealthController {
     operation: 'getReadiness',
     summary: 'Whether the process can serve requests',
     description: 'Names in `details` what does not answer.',
-    response: status,
+    response: readiness,
     errors: ['unavailable'],
     unlimited: true,
   })
   async ready() {
     const failure = await this.health.readiness();
     if (failure) throw failure;
-    return { status: 'ok' as const };
+    return this.health.ready();
   }
 }

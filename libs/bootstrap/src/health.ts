@@ -1,4 +1,5 @@
 import { HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
+import type { RevocationList } from '@nexus/auth-guards';
 import type { DatabaseRoot } from '@nexus/database';
 import { type AppError, errors } from '@nexus/kernel';
 
@@ -33,7 +34,22 @@ export class Health {
     private readonly service: HealthCheckService,
     private readonly indicators: HealthIndicatorService,
     private readonly checks: readonly ReadinessCheck[],
+    private readonly peers: readonly ReadinessCheck[] = [],
   ) {}
+
+  /** What a ready process says: services that run elsewhere and cannot be reached are told, but do not take it out. */
+  async ready(): Promise<{ status: 'ok'; missing?: string[] }> {
+    const found = await Promise.all(
+      this.peers.map(({ name, check }) =>
+        within(check()).then(
+          () => undefined,
+          () => name,
+        ),
+      ),
+    );
+    const missing = found.filter((name) => name !== undefined);
+    return missing.length === 0 ? { status: 'ok' } : { status: 'ok', missing };
+  }
 
   markReady(): void {
     if (this.state === 'starting') this.state = 'ready';
@@ -82,4 +98,16 @@ export class Health {
 /** The databases of the process, each with its own check. */
 export function databaseChecks(databases: DatabaseRoot): ReadinessCheck[] {
   return databases.schemas.map((schema) => ({ name: `database:${schema}`, check: () => databases.get(schema).ping() }));
+}
+
+/** Nobody can be let in before it was once known whose tokens count no more. A silence later is no matter of readiness. */
+export function revocationsKnown(revocations: Pick<RevocationList, 'unsureMs'>): ReadinessCheck {
+  let known = false;
+  return {
+    name: 'revocations',
+    check: async () => {
+      known ||= Number.isFinite(revocations.unsureMs());
+      if (!known) throw errors.unavailable();
+    },
+  };
 }

@@ -1,14 +1,22 @@
-export { type Composition, CompositionError, compose, parseTargets, type RemoteProvider } from './compose.js';
+export { type Composition, CompositionError, compose, parseTargets } from './compose.js';
 export { collectControllers } from './controllers.js';
 export { createApp, type NexusApp } from './create-app.js';
 export {
   defineService,
   type Egress,
+  type ForwarderFactory,
+  type ForwarderParts,
   type PortToken,
   type ProvidedPort,
   type ServiceDefinition,
 } from './define-service.js';
 export { HealthController } from './health.controller.js';
+export {
+  createInternalCalls,
+  type InternalCalls,
+  type InternalCallsOptions,
+  type InternalPort,
+} from './internal/internal-calls.js';
 export { type OnServiceStart, startsWithService } from './lifecycle-hooks.js';
 export { localPort } from './local-port.js';
 export { migrateServices, schemaPlan } from './migrations.js';

@@ -1,10 +1,14 @@
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
+import type { Server as SecureServer } from 'node:https';
 import { type Config, platformConfig } from '@nexus/config';
-import type { RoutePolicy } from '@nexus/contracts';
+import { ROUTE_MANIFEST, type RoutePolicy } from '@nexus/contracts';
 import type { Exchange } from '@nexus/http';
+import { attachReload, peerServices, secureServerOptions, type TlsMaterial } from '@nexus/resilience';
 import { createFront } from './chain/front.js';
 import { RouteTable } from './chain/route-table.js';
-import type { Composition } from './compose.js';
+import { type Composition, CompositionError } from './compose.js';
+import type { InternalCalls } from './internal/internal-calls.js';
+import { type InternalService, internalPort, isLoopback, peersConfig } from './peers.config.js';
 import { type PolicyParts, policySteps } from './policy.js';
 
 /** One place where the process takes requests; not listening yet. */
@@ -12,41 +16,77 @@ export interface Listener {
   /** What to change when the port is taken. */
   readonly setting: string;
   readonly port: number;
+  readonly secure: boolean;
   readonly server: Server;
 }
 
 /** Takes what the policy chain lets pass. */
 export type Handler = (exchange: Exchange) => void;
 
+/** What all listeners of a process share. */
+export interface ListenerParts {
+  readonly composition: Composition;
+  readonly config: Config;
+  readonly policy: PolicyParts;
+  /** Routes of the picked services. */
+  readonly own: readonly RoutePolicy[];
+  /** Routes of the process itself, served everywhere. */
+  readonly shared: readonly RoutePolicy[];
+  readonly handler: Handler;
+  /** This process's identity towards the others; none: nobody else runs. */
+  readonly material: TlsMaterial | undefined;
+  readonly calls: InternalCalls;
+}
+
+/** Routes of services that run elsewhere. Their answers are kept there, where changes are known. */
+function proxiedRoutes({ proxied }: Composition): RoutePolicy[] {
+  return ROUTE_MANIFEST.filter(({ service }) => proxied.includes(service)).map(({ cache: _, ...route }) => route);
+}
+
+function edgeListener({ composition, config, policy, own, shared, handler }: ListenerParts): Listener {
+  const table = new RouteTable([...shared, ...own, ...proxiedRoutes(composition)]);
+  return {
+    setting: 'PORT',
+    port: config.get(platformConfig).PORT,
+    secure: false,
+    server: createFront(policySteps(policy, table, 'edge'), handler),
+  };
+}
+
 /**
- * An edge process takes everything on one port. An internal one has a port per picked service, and each serves that
- * service's routes alone, as if it were by itself.
- *
- * @param shared routes of the process itself, served everywhere
+ * A service's own listener: mutual TLS, for the platform's processes alone. It serves that service's routes, as if the
+ * service were by itself, and the ports that the process provides.
  */
-export function createListeners(
-  composition: Composition,
-  config: Config,
-  policy: PolicyParts,
-  routes: { readonly own: readonly RoutePolicy[]; readonly shared: readonly RoutePolicy[] },
-  handler: Handler,
-): Listener[] {
-  if (composition.role === 'edge') {
-    const table = new RouteTable([...routes.shared, ...routes.own]);
-    return [
-      {
-        setting: 'PORT',
-        port: config.get(platformConfig).PORT,
-        server: createFront(policySteps(policy, table), handler),
-      },
-    ];
-  }
-  return composition.services.map(({ name, port }) => {
-    const table = new RouteTable([...routes.shared, ...routes.own.filter((route) => route.service === name)]);
-    return {
-      setting: `--target (${name} has this port)`,
-      port,
-      server: createFront(policySteps(policy, table), handler),
-    };
-  });
+function internalListener(parts: ListenerParts, service: InternalService): Listener {
+  const { config, policy, own, shared, handler, material, calls } = parts;
+  const { HOST } = config.get(platformConfig);
+  const plain = config.get(peersConfig).INTERNAL_TLS === 'off';
+  if (plain && !isLoopback(HOST))
+    throw new CompositionError('INTERNAL_TLS=off is for loopback addresses: set HOST to 127.0.0.1, or use TLS.');
+  if (!plain && !material)
+    throw new CompositionError(
+      `The service ${service} takes requests of the other services over TLS: set TLS_CERT, TLS_KEY and TLS_CA, or run all services in one process.`,
+    );
+  const table = new RouteTable([...shared, ...own.filter((route) => route.service === service)]);
+  const fromGateway = (request: IncomingMessage) =>
+    plain || (material !== undefined && peerServices(request.socket, material.trustDomain).has('gateway'));
+  const options = { ...policySteps(policy, table, 'internal', fromGateway), before: calls };
+  const port = internalPort(config, service);
+  const setting = `NEXUS_${service.toUpperCase()}_PORT`;
+  if (plain || !material) return { setting, port, secure: false, server: createFront(options, handler) };
+  const server = createFront({ ...options, tls: secureServerOptions(material) }, handler);
+  attachReload(server as unknown as SecureServer, material);
+  return { setting, port, secure: true, server };
+}
+
+/**
+ * An edge process takes everything on one port. Where the platform is split, each service that a process holds has a
+ * port of its own for the others.
+ */
+export function createListeners(parts: ListenerParts): Listener[] {
+  const { services, role, proxied } = parts.composition;
+  const edge = role === 'edge' ? [edgeListener(parts)] : [];
+  if (role === 'edge' && proxied.length === 0) return edge;
+  const internal = services.flatMap(({ name }) => (name === 'gateway' ? [] : [internalListener(parts, name)]));
+  return [...edge, ...internal];
 }

@@ -26,9 +26,9 @@ function fail(response: ServerResponse, error: AppError): void {
   answer(response, error.status, 'application/json; charset=utf-8', errorBody(error, id), id);
 }
 
-function ok(response: ServerResponse): void {
+function ok(response: ServerResponse, data: object = { status: 'ok' }): void {
   const id = uuidv4();
-  const body = JSON.stringify({ success: true, data: { status: 'ok' }, request_id: id });
+  const body = JSON.stringify({ success: true, data, request_id: id });
   answer(response, 200, 'application/json; charset=utf-8', body, id);
 }
 
@@ -36,7 +36,7 @@ async function handle(health: Health, path: string, response: ServerResponse): P
   if (path === '/health/live') return ok(response);
   if (path === '/health/ready') {
     const failure = await health.readiness();
-    return failure ? fail(response, failure) : ok(response);
+    return failure ? fail(response, failure) : ok(response, await health.ready());
   }
   if (path === '/metrics') {
     const { contentType, body } = await renderMetrics();

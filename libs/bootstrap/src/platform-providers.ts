@@ -21,6 +21,11 @@ export interface PlatformParts {
   readonly holder: { health?: Health };
 }
 
+function made({ health }: PlatformParts['holder']): Health {
+  if (!health) throw new Error('Health was asked before the process was assembled');
+  return health;
+}
+
 /** {@link PlatformParts} as providers. */
 export function platformProviders(parts: PlatformParts): Provider[] {
   const { config, holder } = parts;
@@ -33,10 +38,8 @@ export function platformProviders(parts: PlatformParts): Provider[] {
     {
       provide: Health,
       useValue: {
-        readiness: () => {
-          if (!holder.health) throw new Error('Health was asked before the process was assembled');
-          return holder.health.readiness();
-        },
+        readiness: () => made(holder).readiness(),
+        ready: () => made(holder).ready(),
       },
     },
     ...parts.ports.map(({ token, client }) => ({ provide: token, useValue: client })),

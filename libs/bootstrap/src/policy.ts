@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { AccessTokenVerifier } from '@nexus/auth-guards';
 import type { ResponseCache } from '@nexus/caching';
+import { wireHeaders } from '@nexus/clients';
 import { type Config, platformConfig, publicUrl } from '@nexus/config';
 import type { Exchange } from '@nexus/http';
 import { ANONYMOUS } from '@nexus/kernel';
@@ -30,6 +31,7 @@ import { cors } from './chain/cors.js';
 import { credentials } from './chain/credentials.js';
 import type { FrontOptions } from './chain/front.js';
 import { gate } from './chain/gate.js';
+import { hopDeadline } from './chain/hop-deadline.js';
 import { InFlight } from './chain/in-flight.js';
 import { callerLimit, coarseLimit, type LimitCounters } from './chain/limits.js';
 import { findRoute, type RouteTable } from './chain/route-table.js';
@@ -42,6 +44,7 @@ export class PolicyParts {
   readonly inFlight = new InFlight();
   readonly limits: LimitCounters = { allowed: 0, refused: 0 };
   readonly defaults: { headers: readonly string[]; closing: boolean };
+  readonly internalDefaults: { headers: readonly string[]; closing: boolean };
   readonly metrics: HttpMetrics;
   readonly proxies: TrustedProxies;
 
@@ -51,7 +54,6 @@ export class PolicyParts {
     readonly cache: ResponseCache,
     readonly verifier: AccessTokenVerifier,
     readonly logger: Logger,
-    readonly role: 'edge' | 'internal',
   ) {
     const secure = publicUrl(config.get(platformConfig)).startsWith('https:');
     this.defaults = {
@@ -64,6 +66,7 @@ export class PolicyParts {
       ],
       closing: false,
     };
+    this.internalDefaults = { headers: [], closing: false };
     this.metrics = httpMetrics();
     const throttling = config.get(throttlingConfig);
     this.proxies = new TrustedProxies(throttling.TRUSTED_PROXIES, throttling.TRUSTED_PROXY_HEADER);
@@ -72,14 +75,17 @@ export class PolicyParts {
   /** From now on every answer closes its connection, so that clients go elsewhere. */
   announceStop(): void {
     this.defaults.closing = true;
+    this.internalDefaults.closing = true;
   }
 }
 
-/** The steps of an edge process; an internal one has no limits, cache or CORS: its callers are the platform's own. */
-function steps({ config, limiter, cache, verifier, limits, role }: PolicyParts, routes: RouteTable): Step[] {
+/** The steps of a listener for clients; one for the platform's own has no limits and no CORS: the edge has seen to it. */
+function steps(parts: PolicyParts, routes: RouteTable, role: ListenerRole): Step[] {
+  const { config, limiter, cache, verifier, limits } = parts;
   const throttling = config.get(throttlingConfig);
   const origins = cors(config.get(edgeConfig).CORS_ORIGINS);
-  if (role === 'internal') return [admit, findRoute(routes), credentials(verifier), gate(routes)];
+  if (role === 'internal')
+    return [admit, findRoute(routes), hopDeadline, credentials(verifier), gate(routes), answerFromCache(cache)];
   return [
     admit,
     findRoute(routes),
@@ -138,20 +144,36 @@ function countFault({ limiter, config }: PolicyParts, address: AddressKey): stri
   return decision && !(decision instanceof Promise) ? Object.entries(rateHeaders(decision)).flat() : [];
 }
 
-/** How a listener of this process treats what it takes, for the routes it serves. */
-export function policySteps(parts: PolicyParts, routes: RouteTable): FrontOptions {
+/** Who sends to a listener: clients, or the platform's own processes. */
+export type ListenerRole = 'edge' | 'internal';
+
+/**
+ * How a listener of this process treats what it takes, for the routes it serves.
+ * @param isFromGateway whether a request comes from a gateway, which alone knows the client's address
+ */
+export function policySteps(
+  parts: PolicyParts,
+  routes: RouteTable,
+  role: ListenerRole,
+  isFromGateway: (request: IncomingMessage) => boolean = () => false,
+): FrontOptions {
   return {
-    steps: steps(parts, routes),
-    defaults: parts.defaults,
+    steps: steps(parts, routes, role),
+    // What every answer to a client carries, the gateway adds.
+    defaults: role === 'edge' ? parts.defaults : parts.internalDefaults,
     inFlight: parts.inFlight,
-    addressOf: (request: IncomingMessage) => {
+    isFromGateway,
+    addressOf: (request: IncomingMessage, viaGateway: boolean) => {
       const { remoteAddress } = request.socket;
-      if (parts.role === 'internal') return canonicalAddress(remoteAddress) ?? 'unknown';
+      if (role === 'internal') {
+        const told = viaGateway ? request.headers[wireHeaders.clientAddress] : undefined;
+        return (typeof told === 'string' ? canonicalAddress(told) : canonicalAddress(remoteAddress)) ?? 'unknown';
+      }
       return parts.proxies.clientAddress(remoteAddress, request.headers);
     },
     crashed: crashReport(parts.logger),
     countFault: (socket: Socket) => {
-      if (parts.role === 'internal') return [];
+      if (role === 'internal') return [];
       return countFault(parts, addressKey(parts.proxies.clientAddress(socket.remoteAddress, {})));
     },
     finished: (exchange) => finished(parts, exchange),

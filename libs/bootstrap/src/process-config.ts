@@ -3,9 +3,11 @@ import { cachingConfig } from '@nexus/caching';
 import { type Config, type ConfigSlice, type Environment, loadConfig, platformConfig } from '@nexus/config';
 import { databaseConfig } from '@nexus/database';
 import { observabilityConfig } from '@nexus/observability';
+import { tlsConfig, tlsConfigRule } from '@nexus/resilience';
 import { throttlingConfig } from '@nexus/throttling';
 import type { ServiceDefinition } from './define-service.js';
 import { edgeConfig } from './edge.config.js';
+import { peersConfig } from './peers.config.js';
 
 /** The slices of the platform itself, in the order of the docs. */
 export const PLATFORM_SLICES: readonly ConfigSlice[] = [
@@ -16,6 +18,8 @@ export const PLATFORM_SLICES: readonly ConfigSlice[] = [
   throttlingConfig,
   cachingConfig,
   edgeConfig,
+  peersConfig,
+  tlsConfig,
 ];
 
 function replicasNeedRedis(config: Config): string | undefined {
@@ -32,5 +36,5 @@ function replicasNeedRedis(config: Config): string | undefined {
 export function loadProcessConfig(services: readonly ServiceDefinition[], environment?: Environment): Config {
   const slices = [...new Set([...PLATFORM_SLICES, ...services.flatMap((service) => service.config)])];
   const rules = services.flatMap((service) => service.configRules ?? []);
-  return loadConfig(slices, environment, [replicasNeedRedis, ...rules]);
+  return loadConfig(slices, environment, [replicasNeedRedis, tlsConfigRule, ...rules]);
 }

@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { platformConfig } from '@nexus/config';
+import { TokenTrust } from '@nexus/contracts';
 import { flushLogs } from '@nexus/observability';
 import { collectModules } from './controllers.js';
 import type { NexusApp } from './create-app.js';
@@ -34,13 +35,13 @@ export class ListenError extends Error {
   }
 }
 
-async function listen(server: Server, variable: string, host: string, port: number): Promise<string> {
+async function listen(server: Server, variable: string, host: string, port: number, secure = false): Promise<string> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(new ListenError(variable, host, port, error.code)));
     server.listen(port, host, resolve);
   });
   const { address, port: bound, family } = server.address() as AddressInfo;
-  return `http://${family === 'IPv6' ? `[${address}]` : address}:${bound}`;
+  return `${secure ? 'https' : 'http'}://${family === 'IPv6' ? `[${address}]` : address}:${bound}`;
 }
 
 interface Container {
@@ -77,6 +78,25 @@ async function startServices(app: NexusApp): Promise<void> {
   }
 }
 
+/**
+ * Learns which tokens count no more. Where auth runs elsewhere it may start later than this process, which then serves
+ * what needs no caller, and is not ready until it knows.
+ */
+async function followRevocations({ revocations, composition, logger }: NexusApp): Promise<void> {
+  const elsewhere = !composition.services.some(({ provides }) =>
+    provides.some(({ port }) => (port as unknown) === TokenTrust),
+  );
+  try {
+    await revocations.start();
+  } catch (error) {
+    if (!elsewhere) throw error;
+    logger.warn('Revocations are not known yet: auth does not answer', {
+      'event.action': 'revocations-unknown',
+      error,
+    });
+  }
+}
+
 /** Starts services, opens the listeners, and says ready. */
 export async function runApp(app: NexusApp): Promise<RunningApp> {
   const { config, logger, databases, health } = app;
@@ -97,10 +117,10 @@ export async function runApp(app: NexusApp): Promise<RunningApp> {
       platform.MANAGEMENT_PORT,
     );
     await startServices(app);
-    await app.revocations.start();
+    await followRevocations(app);
     const urls: string[] = [];
-    for (const { server, setting, port } of app.listeners)
-      urls.push(await listen(server, setting, platform.HOST, port));
+    for (const { server, setting, port, secure } of app.listeners)
+      urls.push(await listen(server, setting, platform.HOST, port, secure));
     housekeeping.start();
     health.markReady();
     logger.info('The process is ready', {
@@ -127,7 +147,7 @@ function closed(server: Server): Promise<void> {
  * close what was opened, last first. Each phase is timed.
  */
 async function shutDown(app: NexusApp, management: Server, housekeeping: Housekeeping): Promise<void> {
-  const { config, logger, health, policy, listeners, messaging, databases, nest, revocations } = app;
+  const { config, logger, health, policy, listeners, messaging, databases, nest, revocations, peers, calls } = app;
   const { SHUTDOWN_DRAIN_MS, SHUTDOWN_TIMEOUT_MS } = config.get(platformConfig);
   const phases: Record<string, number> = {};
   const phase = async (name: string, work: () => Promise<unknown>) => {
@@ -146,6 +166,7 @@ async function shutDown(app: NexusApp, management: Server, housekeeping: Houseke
     const done = Promise.all(listeners.map(({ server }) => closed(server)));
     for (const { server } of listeners) server.closeIdleConnections();
     policy.inFlight.cancelStreams();
+    calls.close();
     const left = await policy.inFlight.drained(SHUTDOWN_TIMEOUT_MS);
     if (left > 0) logger.warn('Requests were cut off at shutdown', { left });
     for (const { server } of listeners) server.closeAllConnections();
@@ -155,6 +176,7 @@ async function shutDown(app: NexusApp, management: Server, housekeeping: Houseke
   await phase('housekeeping', () => housekeeping.stop());
   await phase('modules', () => nest.close());
   revocations.close();
+  await phase('peers', () => peers.destroy());
   policy.inFlight.close();
   app.unregisterMetrics();
   await phase('database', () => databases.close());

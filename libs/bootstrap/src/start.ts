@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { type Config, ConfigError, platformConfig } from '@nexus/config';
 import { databaseConfig, sqlState } from '@nexus/database';
 import { createLogger, flushLogs, type Logger, observabilityConfig } from '@nexus/observability';
+import { TlsMaterialError } from '@nexus/resilience';
 import { CompositionError, compose, parseTargets } from './compose.js';
 import { createApp } from './create-app.js';
 import type { ServiceDefinition } from './define-service.js';
@@ -30,6 +31,7 @@ function tell(message: LauncherMessage): void {
 function sentence(error: unknown): string {
   if (error instanceof ConfigError || error instanceof CompositionError || error instanceof ListenError)
     return error.message;
+  if (error instanceof TlsMaterialError) return `The TLS identity cannot be used: ${error.message}.`;
   const code = sqlState(error);
   if (code === 'ECONNREFUSED' || code === 'ENOTFOUND' || code === 'ETIMEDOUT')
     return 'The database at DATABASE_URL does not answer: is it running, and is the address right?';

@@ -42,6 +42,8 @@ describe('loadConfig', () => {
     const file = join(folder, 'token');
     writeFileSync(file, 'from the file\n');
     expect(loadConfig([slice], { TOKEN_FILE: file }).get(slice).TOKEN).toBe('from the file');
+    expect(loadConfig([slice], { TOKEN_FILE: file }).fileOf('TOKEN')).toBe(file);
+    expect(loadConfig([slice], { TOKEN: 'long enough' }).fileOf('TOKEN')).toBeUndefined();
     expect(faults({ TOKEN_FILE: join(folder, 'none') }).join()).toContain('TOKEN_FILE cannot be read (ENOENT)');
     expect(faults({ TOKEN: 'long enough', TOKEN_FILE: file }).join()).toContain('both set');
   });

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { ConfigOf, ConfigSlice } from './define-config.js';
 
@@ -16,6 +17,8 @@ export class ConfigError extends Error {
 export interface Config {
   get<S extends ConfigSlice>(slice: S): ConfigOf<S>;
   readonly slices: readonly ConfigSlice[];
+  /** Path of the file that a value came from, for those who read it again; undefined when it was given directly. */
+  fileOf(name: string): string | undefined;
   /** Every value as text, secrets masked, for `--print-config`. */
   masked(): Record<string, string>;
 }
@@ -51,6 +54,7 @@ export function loadConfig(
 ): Config {
   const faults: string[] = [];
   const values = new Map<ConfigSlice, Record<string, unknown>>();
+  const names = new Set(slices.flatMap((slice) => Object.keys(slice.fields)));
   for (const slice of slices) {
     const result: Record<string, unknown> = {};
     for (const [name, field] of Object.entries(slice.fields)) {
@@ -66,6 +70,10 @@ export function loadConfig(
       const found = values.get(slice);
       if (!found) throw new Error(`Configuration slice ${slice.name} was not loaded`);
       return found as ConfigOf<typeof slice>;
+    },
+    fileOf: (name) => {
+      const file = env[`${name}_FILE`];
+      return names.has(name) && !env[name] && file ? resolve(file) : undefined;
     },
     masked: () => {
       const out: Record<string, string> = {};

@@ -13,7 +13,14 @@ export { accountChanged, accountRegistered, passwordChanged } from './events/acc
 export { ALL_EVENTS } from './events/all-events.js';
 export { projectMemberAdded } from './events/project.event.js';
 export { USER_STATUSES, userStatusChanged } from './events/user.event.js';
-export { definePort, type PortClass, type PortContract, type PortDefinition, type PortMethod } from './port.js';
+export {
+  definePort,
+  type PortClass,
+  type PortContract,
+  type PortDefinition,
+  type PortMethod,
+  type StreamWatch,
+} from './port.js';
 export {
   PROJECT_ROLES,
   type ProjectAccess,
@@ -31,3 +38,4 @@ export {
   UserDirectory,
 } from './ports/user-directory.port.js';
 export type { CacheAudience, KeyShape, RoutePolicy } from './route.js';
+export { ROUTE_MANIFEST } from './route-manifest.generated.js';

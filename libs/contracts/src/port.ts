@@ -16,8 +16,23 @@ export interface PortDefinition<M extends Record<string, PortMethod> = Record<st
   /** Kebab-case; part of `POST /internal/v1/<name>/<method>`. */
   readonly name: string;
   readonly methods: M;
-  /** Members that are no calls but follow a stream of the provider. */
+  /** Members that are no calls but follow a stream of the provider: `(listener, watch?: StreamWatch) => stop`. */
   readonly streams: readonly string[];
+  /** What each stream tells, by its member's name: `GET /internal/v1/<name>/<member>`. */
+  readonly entries: Readonly<Record<string, z.ZodType>>;
+}
+
+/**
+ * How a follower of a stream learns what it cannot see in the entries. A provider that cannot fall silent (it runs in
+ * the same process) calls none of these; one that can calls {@link lost} before the first connection already.
+ */
+export interface StreamWatch {
+  /** There is no connection: until the next {@link opened} nothing is told. */
+  lost(): void;
+  /** From now on everything is told; what happened since {@link lost} was not. */
+  opened(): void;
+  /** A sign of life, with every entry and at least twice a second: everything up to now was told. */
+  beat(): void;
 }
 
 /** What a provider of the port implements. */
@@ -33,11 +48,14 @@ export interface PortClass {
   readonly name: string;
 }
 
-/** Declares the wire side of a port. */
+/**
+ * Declares the wire side of a port.
+ * @param entries its streams: the schema of what each tells, by the member's name
+ */
 export function definePort<const M extends Record<string, PortMethod>>(
   name: string,
   methods: M,
-  streams: readonly string[] = [],
+  entries: Readonly<Record<string, z.ZodType>> = {},
 ): PortDefinition<M> {
-  return { name, methods, streams };
+  return { name, methods, streams: Object.keys(entries), entries };
 }

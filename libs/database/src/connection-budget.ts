@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { SharedConnections } from './shared-connections.js';
 
 /** What pg-pool keeps privately and the budget has to see; held against the pinned version by the spec. */
 interface PoolInternals {
@@ -58,7 +59,7 @@ export class ConnectionBudget {
       name: pool.poolName,
       open: pool.totalCount,
       idle: pool.idleCount,
-      waiting: pool.waitingCount,
+      waiting: pool.shared.waitingCallers,
     }));
   }
 
@@ -118,6 +119,8 @@ export class BudgetedPool extends pg.Pool {
   servedAt = performance.now();
   /** Connections that are being closed. */
   closing = 0;
+  /** Those of its connections that statements share. */
+  readonly shared: SharedConnections;
   private readonly budget: ConnectionBudget;
 
   constructor(options: pg.PoolConfig & { budget: ConnectionBudget; poolName: string }) {
@@ -125,11 +128,17 @@ export class BudgetedPool extends pg.Pool {
     super({ ...rest, max: budget.max });
     this.budget = budget;
     this.poolName = poolName;
+    this.shared = new SharedConnections(this, rest.connectionTimeoutMillis ?? 0);
     budget.join(this);
+    // Between being given and being listened to by its taker, a client whose server says goodbye must not end the process.
+    this.on('connect', (client) => client.on('error', () => undefined));
     this.on('acquire', () => {
       this.servedAt = performance.now();
     });
-    this.on('release', () => budget.schedule());
+    this.on('release', () => {
+      budget.schedule();
+      this.shared.heed();
+    });
     this.on('remove', () => budget.rebalance());
   }
 
@@ -155,6 +164,7 @@ export class BudgetedPool extends pg.Pool {
   override connect(
     callback?: (err: Error | undefined, client: pg.PoolClient | undefined, done: (release?: unknown) => void) => void,
   ): Promise<pg.PoolClient> | void {
+    this.shared.giveBackUnused();
     const result = callback ? super.connect(callback) : super.connect();
     if (this.waitingCount > 0) this.budget.schedule();
     return result;
@@ -163,6 +173,7 @@ export class BudgetedPool extends pg.Pool {
   override end(): Promise<void>;
   override end(callback: () => void): void;
   override end(callback?: () => void): Promise<void> | void {
+    this.shared.close();
     const ended = super.end().then(() => this.budget.leave(this));
     if (!callback) return ended;
     ended.then(callback, callback);

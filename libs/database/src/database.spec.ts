@@ -77,6 +77,7 @@ describe('a database of a service', () => {
 
   test('has its own role, which cannot reach another schema', async () => {
     expect(await root.get('auth').query('SELECT current_user AS name')).toEqual([{ name: 'nexus_auth' }]);
+    expect(await root.get('auth').prepared('SELECT current_user AS name')).toEqual([{ name: 'nexus_auth' }]);
     await expect(root.get('user').query('SELECT * FROM auth.things')).rejects.toMatchObject({ code: '42501' });
   });
 

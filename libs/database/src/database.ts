@@ -1,15 +1,18 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import { DataSource, type EntityManager, type EntitySchema, type QueryRunner } from 'typeorm';
-import type { ConnectionBudget } from './connection-budget.js';
+import type { BudgetedPool, ConnectionBudget } from './connection-budget.js';
+import { preparedText } from './prepared-text.js';
+import { type Row, Statement } from './statement.js';
 
-/** A row as pg gives it: column name to parsed value. */
-export type Row = Record<string, unknown>;
+export type { Row };
 
 /** Statements on one connection, or on whichever is free. */
 export interface Sql {
-  /** Runs a statement of fixed text as a named prepared statement: planned once per connection. */
+  /**
+   * Runs a statement of fixed text as a named prepared statement: planned once per connection. Outside a transaction
+   * one that only reads may share a connection with others like it, and may be run twice if the connection is held up.
+   */
   prepared<R extends object = Row>(text: string, values?: readonly unknown[]): Promise<R[]>;
   /** Runs a statement whose text is composed (filters, sorting). */
   query<R extends object = Row>(text: string, values?: readonly unknown[]): Promise<R[]>;
@@ -37,18 +40,6 @@ export interface DatabaseOptions {
   readonly driver: object;
 }
 
-const names = new Map<string, string>();
-
-/** A statement's name: stable over processes, within PostgreSQL's 63 bytes. */
-function statementName(text: string): string {
-  let name = names.get(text);
-  if (!name) {
-    name = `nx_${createHash('sha256').update(text).digest('base64url').slice(0, 24)}`;
-    names.set(text, name);
-  }
-  return name;
-}
-
 /** The rows of a text of one statement or, where it has no values, of several: pg then gives one result for each. */
 function rowsOf<R extends object>(result: pg.QueryResult | pg.QueryResult[]): R[] {
   return Array.isArray(result) ? result.flatMap(({ rows }) => rows as R[]) : (result.rows as R[]);
@@ -65,8 +56,8 @@ class RunningTransaction implements Transaction {
     return this.runner.manager;
   }
 
-  async prepared<R extends object>(text: string, values: readonly unknown[] = []): Promise<R[]> {
-    return (await this.client.query({ name: statementName(text), text, values: values as unknown[] })).rows as R[];
+  prepared<R extends object>(text: string, values: readonly unknown[] = []): Promise<R[]> {
+    return Statement.run(this.client, preparedText(text), values) as Promise<R[]>;
   }
 
   async query<R extends object>(text: string, values: readonly unknown[] = []): Promise<R[]> {
@@ -87,7 +78,7 @@ export class Database implements Sql {
   private constructor(
     readonly schema: string,
     readonly dataSource: DataSource,
-    private readonly pool: pg.Pool,
+    private readonly pool: BudgetedPool,
   ) {}
 
   /** @throws Error when PostgreSQL cannot be reached */
@@ -114,14 +105,14 @@ export class Database implements Sql {
       poolErrorHandler: () => undefined,
     });
     await dataSource.initialize();
-    const pool = (dataSource.driver as unknown as { master: pg.Pool }).master;
+    const pool = (dataSource.driver as unknown as { master: BudgetedPool }).master;
     return new Database(options.schema, dataSource, pool);
   }
 
-  async prepared<R extends object = Row>(text: string, values: readonly unknown[] = []): Promise<R[]> {
+  prepared<R extends object = Row>(text: string, values: readonly unknown[] = []): Promise<R[]> {
     const running = this.ambient.getStore();
     if (running) return running.prepared<R>(text, values);
-    return (await this.pool.query({ name: statementName(text), text, values: values as unknown[] })).rows as R[];
+    return this.pool.shared.run(preparedText(text), values) as Promise<R[]>;
   }
 
   async query<R extends object = Row>(text: string, values: readonly unknown[] = []): Promise<R[]> {

@@ -20,6 +20,10 @@ export interface ExchangeDefaults {
  */
 export class Exchange {
   actor: Actor = ANONYMOUS;
+  /** The access token of the actor, as it came. A secret. */
+  credential: string | undefined;
+  /** A gateway of the platform sent it on: what its `x-nexus-*` fields say is so. */
+  viaGateway = false;
   /** Client address, canonical text form. */
   address = 'unknown';
   route: RoutePolicy | undefined;
@@ -46,6 +50,7 @@ export class Exchange {
   readonly startedMark = performance.now();
   private abort: AbortController | undefined;
   private cancelled = false;
+  private onCancelled: (() => void) | undefined;
   private context: CallContext | undefined;
 
   constructor(
@@ -73,6 +78,13 @@ export class Exchange {
   cancel(): void {
     this.cancelled = true;
     this.abort?.abort();
+    this.onCancelled?.();
+  }
+
+  /** Has `action` called once when nobody waits any more, now if that is so already: {@link signal} for one, cheaper. */
+  whenCancelled(action: () => void): void {
+    if (this.cancelled) action();
+    else this.onCancelled = action;
   }
 
   /** What the request hands on to services. */
@@ -90,6 +102,7 @@ export class Exchange {
         },
         address: this.address,
         ...(userAgent === undefined ? {} : { userAgent }),
+        ...(this.credential === undefined ? {} : { credential: this.credential }),
       };
     }
     return this.context;

@@ -12,8 +12,13 @@ const DEFAULT_LIMIT_BYTES = 1024 * 1024;
 /** `type/subtype` with or without parameters (RFC 9110 §8.3.1). */
 const MEDIA_TYPE = /^\s*([\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+)\s*(?:;|$)/;
 
+/** The media type of a `Content-Type`, lower case and without parameters; undefined when it is none. */
+export function mediaTypeOf(contentType: string): string | undefined {
+  return MEDIA_TYPE.exec(contentType)?.[1]?.toLowerCase();
+}
+
 function parserFor(contentType: string, edge: boolean): Parser {
-  const mediaType = MEDIA_TYPE.exec(contentType)?.[1]?.toLowerCase();
+  const mediaType = mediaTypeOf(contentType);
   if (mediaType === 'application/json') {
     return edge ? (body, shape) => normaliseKeys(parseJson(body), shape) : parseJson;
   }
@@ -21,8 +26,13 @@ function parserFor(contentType: string, edge: boolean): Parser {
   throw errors.unsupported_media_type();
 }
 
-/** The bytes of a body. They are counted as they come, whatever `Content-Length` says. */
-function collect(request: IncomingMessage, limit: number): Promise<Buffer> {
+/**
+ * The bytes of a body. They are counted as they come, whatever `Content-Length` says.
+ * @param maxBytes 0 for the default of 1 MiB
+ * @throws AppError `payload_too_large`; `bad_request` when the body breaks off
+ */
+export function collectBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  const limit = maxBytes || DEFAULT_LIMIT_BYTES;
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
@@ -65,7 +75,7 @@ export function readBody({ request, route }: Exchange, edge: boolean): Promise<u
     throw errors.unsupported_media_type();
   }
   const parse = parserFor(type, edge);
-  return collect(request, route?.limits.bodyBytes || DEFAULT_LIMIT_BYTES).then((body) => parse(body, route?.body));
+  return collectBody(request, route?.limits.bodyBytes ?? 0).then((body) => parse(body, route?.body));
 }
 
 /**

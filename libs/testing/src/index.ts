@@ -1,4 +1,22 @@
+export { type CertificateSet, type LeafOptions, TestAuthority } from './certificates.js';
+export { FaultLink } from './fault-link.js';
 export { MemoryUserDirectory } from './memory-user-directory.js';
+export {
+  type ContractCall,
+  type ContractCase,
+  eventually,
+  type PortContractOptions,
+  portContract,
+} from './port-contract.js';
+export {
+  CONTRACT_CALLER,
+  closeServer,
+  listenSomewhere,
+  openPortHarness,
+  type PortHarness,
+  type PortSide,
+  serveTestPort,
+} from './port-harness.js';
 export { type ReceivedMail, type SmtpScript, SmtpServer } from './smtp-server.js';
 export { runSource, type SourceProcess } from './source-process.js';
 export {

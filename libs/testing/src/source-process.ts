@@ -27,11 +27,12 @@ export function runSource(source: string): SourceProcess {
     '--eval',
     source,
   ];
+  const cache = process.env.NODE_COMPILE_CACHE;
   // Jest's own flags are not the child's.
   const child: ChildProcessWithoutNullStreams = spawn(process.execPath, flags, {
     cwd: fileURLToPath(new URL('../../../', HOOKS)),
     stdio: 'pipe',
-    env: { PATH: process.env.PATH },
+    env: { PATH: process.env.PATH, ...(cache ? { NODE_COMPILE_CACHE: cache } : {}) },
   });
   let output = '';
   let faults = '';

@@ -12,7 +12,8 @@ import {
 } from '@nexus/bootstrap';
 import { SERVICE_NAMES, TokenTrust } from '@nexus/contracts';
 import { createLogger } from '@nexus/observability';
-import { createTestDatabase } from './test-database.js';
+import { migrationContent } from './migration-content.js';
+import { createMigratedDatabase } from './test-database.js';
 import { TEST_ISSUER, type TokenFacts, TokenMint } from './token-mint.js';
 
 /** Stands in for a port whose service is not part of the spec. */
@@ -104,9 +105,10 @@ export async function startTestApp(options: TestAppOptions): Promise<TestApp> {
     catalog.map((service) => service.name),
     catalog,
   );
-  const database = await createTestDatabase();
+  const { services } = composition;
+  const content = { app: migrationContent(services) };
+  const database = await createMigratedDatabase(content, (url) => migrateServices(url, services));
   try {
-    await migrateServices(database.url, composition.services);
     const config = loadProcessConfig(composition.services, {
       DATABASE_URL: database.url,
       PORT: '0',

@@ -4,7 +4,8 @@ import type { EventDefinition, ServiceName } from '@nexus/contracts';
 import { queueName } from '@nexus/contracts';
 import { DatabaseRoot, migrate } from '@nexus/database';
 import { BUS_SCHEMA, busMigration, Messaging } from '@nexus/messaging';
-import { createTestDatabase } from './test-database.js';
+import { migrationContent } from './migration-content.js';
+import { createMigratedDatabase } from './test-database.js';
 
 /** What the services of a spec run on: a migrated database of its own, and the bus. */
 export interface TestPlatform {
@@ -25,13 +26,14 @@ export async function openTestPlatform(
   services: readonly Pick<ServiceDefinition, 'name' | 'database' | 'jobs'>[],
   poolSize = 10,
 ): Promise<TestPlatform> {
-  const database = await createTestDatabase();
+  const plans = services.map(({ name, database: own }) => ({ schema: name, migrations: own?.migrations ?? [] }));
+  const jobs = services.flatMap((service) => service.jobs.map(({ job }) => job));
+  const names = services.map(({ name }) => name);
+  const database = await createMigratedDatabase({ platform: migrationContent(services) }, (url) =>
+    migrate(url, [auditPlan, ...plans], names, [busMigration(jobs)]),
+  );
   const close: (() => Promise<void>)[] = [() => database.drop()];
   try {
-    const plans = services.map(({ name, database: own }) => ({ schema: name, migrations: own?.migrations ?? [] }));
-    const jobs = services.flatMap((service) => service.jobs.map(({ job }) => job));
-    const names = services.map(({ name }) => name);
-    await migrate(database.url, [auditPlan, ...plans], names, [busMigration(jobs)]);
     const databases = await DatabaseRoot.open(
       { DATABASE_URL: database.url, DATABASE_POOL_SIZE: poolSize, DATABASE_STATEMENT_TIMEOUT_MS: 10_000 },
       'development',

@@ -2,8 +2,8 @@
 export interface Environment {
   /** Without a slash at its end. */
   readonly baseUrl: string;
-  /** Where health and metrics are, without a slash at its end. */
-  readonly managementUrl: string;
+  /** Where health and metrics are, without a slash at the end: of the edge first, then of every other process. */
+  readonly managementUrls: readonly [string, ...string[]];
   readonly adminEmail: string;
   readonly adminPassword: string;
 }
@@ -16,7 +16,9 @@ function read(name: string): string {
 
 export const environment: Environment = {
   baseUrl: read('NEXUS_BASE_URL').replace(/\/+$/, ''),
-  managementUrl: read('NEXUS_MANAGEMENT_URL').replace(/\/+$/, ''),
+  managementUrls: read('NEXUS_MANAGEMENT_URL')
+    .split(',')
+    .map((url) => url.trim().replace(/\/+$/, '')) as [string, ...string[]],
   adminEmail: read('NEXUS_ADMIN_EMAIL'),
   adminPassword: read('NEXUS_ADMIN_PASSWORD'),
 };

@@ -52,11 +52,12 @@ describe('emailAddress', () => {
   });
 
   it('answers hostile text in linear time', () => {
-    const started = performance.now();
+    const started = process.cpuUsage();
     for (const text of [`${'a.'.repeat(500)}@`, `a@${'a.'.repeat(500)}`, `a@${'a-'.repeat(500)}`, '1'.repeat(1024)]) {
       expect(emailAddress.safeParse(text).success).toBe(false);
     }
-    expect(performance.now() - started).toBeLessThan(200);
+    const { user, system } = process.cpuUsage(started);
+    expect((user + system) / 1000).toBeLessThan(200);
   });
 });
 

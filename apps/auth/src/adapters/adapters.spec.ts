@@ -61,7 +61,7 @@ const works = async (token: string) => (await app.call('GET', '/api/v1/auth/sess
 const service = testServiceContext('user');
 
 async function eventually(check: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 25_000;
   while (!(await check())) {
     if (Date.now() > deadline) throw new Error('It did not happen in time');
     await new Promise((resolve) => setTimeout(resolve, 20));

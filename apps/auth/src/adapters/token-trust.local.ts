@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type PublicJwk, type Revocation, TokenTrust } from '@nexus/contracts';
+import { type PublicJwk, type Revocation, type StreamWatch, TokenTrust } from '@nexus/contracts';
 import type { CallContext } from '@nexus/kernel';
 import { SigningKeys } from '../keys/signing-keys.service.js';
 import { RevocationStream } from '../sessions/revocation-stream.service.js';
@@ -26,7 +26,7 @@ export class LocalTokenTrust extends TokenTrust {
     return this.repository.since(input.after, new Date(this.clock.now()));
   }
 
-  subscribe(listener: (entry: Revocation) => void): () => void {
-    return this.stream.subscribe(listener);
+  subscribe(listener: (entry: Revocation) => void, watch?: StreamWatch): () => void {
+    return this.stream.subscribe(listener, watch);
   }
 }

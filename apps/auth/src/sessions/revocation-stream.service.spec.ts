@@ -122,4 +122,28 @@ describe('RevocationStream', () => {
     await stream.catchUp();
     expect(heard).not.toContain(missed[0]?.seq);
   });
+
+  it('says when it cannot know what others have revoked, and when it does again', async () => {
+    const signs: string[] = [];
+    const watch = {
+      lost: () => void signs.push('lost'),
+      opened: () => void signs.push('opened'),
+      beat: () => void signs.push('beat'),
+    };
+    const leave = stream.subscribe(() => undefined, watch);
+    await stream.catchUp();
+    expect(signs).toEqual(['beat']);
+    const head = repository.head.bind(repository);
+    repository.head = () => Promise.reject(new Error('no connection'));
+    await stream.catchUp();
+    await stream.catchUp();
+    const late: string[] = [];
+    stream.subscribe(() => undefined, { ...watch, lost: () => void late.push('lost') })();
+    expect([signs, late]).toEqual([['beat', 'lost'], ['lost']]);
+    repository.head = head;
+    await stream.catchUp();
+    leave();
+    await stream.catchUp();
+    expect(signs).toEqual(['beat', 'lost', 'opened', 'beat']);
+  });
 });

@@ -1,11 +1,16 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { OnServiceStart } from '@nexus/bootstrap';
-import type { Revocation } from '@nexus/contracts';
+import type { Revocation, StreamWatch } from '@nexus/contracts';
 import { LOGGER, type Logger } from '@nexus/observability';
 import { AuthClock } from '../time/auth-clock.service.js';
 import { RevocationsRepository } from './revocations.repository.js';
 
 export type RevocationListener = (entry: Revocation) => void;
+
+interface Follower {
+  readonly listener: RevocationListener;
+  readonly watch: StreamWatch | undefined;
+}
 
 /** How often it looks for what others have written. */
 const LOOK_MS = 500;
@@ -17,7 +22,7 @@ const LOOK_MS = 500;
  */
 @Injectable()
 export class RevocationStream implements OnServiceStart, OnModuleDestroy {
-  private readonly listeners = new Set<RevocationListener>();
+  private readonly followers = new Set<Follower>();
   private told: number | undefined;
   private turn: Promise<void> = Promise.resolve();
   private timer: NodeJS.Timeout | undefined;
@@ -40,11 +45,16 @@ export class RevocationStream implements OnServiceStart, OnModuleDestroy {
     await this.turn;
   }
 
-  /** @returns stops it */
-  subscribe(listener: RevocationListener): () => void {
-    this.listeners.add(listener);
+  /**
+   * @param watch is told when what others have revoked cannot be read, and when it can be again
+   * @returns stops it
+   */
+  subscribe(listener: RevocationListener, watch?: StreamWatch): () => void {
+    const follower = { listener, watch };
+    this.followers.add(follower);
+    if (this.failing) watch?.lost();
     return () => {
-      this.listeners.delete(listener);
+      this.followers.delete(follower);
     };
   }
 
@@ -77,19 +87,34 @@ export class RevocationStream implements OnServiceStart, OnModuleDestroy {
         this.tell(entries);
         this.told = Math.max(this.told ?? 0, head);
       }
-      this.failing = false;
+      this.recovered();
     } catch (error) {
       // Whoever verifies sees the gap in the numbers and asks for itself.
-      if (!this.failing) this.logger.warn('Revocations cannot be read; the next look will', { error });
-      this.failing = true;
+      this.failed(error);
     }
+  }
+
+  private recovered(): void {
+    const back = this.failing;
+    this.failing = false;
+    for (const { watch } of this.followers) {
+      if (back) watch?.opened();
+      watch?.beat();
+    }
+  }
+
+  private failed(error: unknown): void {
+    if (this.failing) return;
+    this.failing = true;
+    this.logger.warn('Revocations cannot be read; the next look will', { error });
+    for (const { watch } of this.followers) watch?.lost();
   }
 
   private tell(entries: readonly Revocation[]): void {
     for (const entry of entries) {
       if (entry.seq <= (this.told ?? 0)) continue;
       this.told = entry.seq;
-      for (const listener of this.listeners) {
+      for (const { listener } of this.followers) {
         try {
           listener(entry);
         } catch (error) {

@@ -266,7 +266,7 @@ describe('a client that goes away', () => {
     );
     expect(await openObjects()).toBeGreaterThan(10);
     for (const socket of sockets) socket.destroy();
-    const deadline = Date.now() + 10_000;
+    const deadline = Date.now() + 25_000;
     while ((await openObjects()) > 0) {
       if (Date.now() > deadline) throw new Error(`${await openObjects()} files stay open`);
       await new Promise((resolve) => setTimeout(resolve, 10));

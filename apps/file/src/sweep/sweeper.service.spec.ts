@@ -190,7 +190,7 @@ describe('Sweeper', () => {
     const key = await ledger.begin(uuidv7(), undefined);
     await age(key, 31);
     await sweeper.onServiceStart();
-    const deadline = Date.now() + 10_000;
+    const deadline = Date.now() + 25_000;
     while ((await rows('uploads')).length + (await rows('removals')).length > 0) {
       if (Date.now() > deadline) throw new Error('Nobody sweeps');
       await new Promise((resolve) => setTimeout(resolve, 10));

@@ -473,7 +473,7 @@ function openUpload(userId: string, headers: Record<string, string>): OpenUpload
 }
 
 async function until(what: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 25_000;
   while (!(await what())) {
     if (Date.now() > deadline) throw new Error('Waited in vain');
     await new Promise((resolve) => setTimeout(resolve, 10));

@@ -60,7 +60,7 @@ describe('mailboxes', () => {
   });
 
   it('are judged in linear time', () => {
-    const from = performance.now();
+    const from = process.cpuUsage();
     for (const text of [
       'a@'.repeat(50_000),
       `a@${'a.'.repeat(50_000)}`,
@@ -68,6 +68,7 @@ describe('mailboxes', () => {
       `${' '.repeat(100_000)}<`,
     ])
       parseMailbox(text);
-    expect(performance.now() - from).toBeLessThan(500);
+    const { user, system } = process.cpuUsage(from);
+    expect((user + system) / 1000).toBeLessThan(500);
   });
 });

@@ -10,7 +10,7 @@ import { notificationService } from '../index.js';
 import { InboxStreams } from './inbox-streams.service.js';
 import { StreamTiming } from './stream-timing.js';
 
-const DEADLINE_MS = 10_000;
+const DEADLINE_MS = 25_000;
 
 jest.setTimeout(30_000);
 

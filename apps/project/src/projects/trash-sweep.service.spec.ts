@@ -73,7 +73,7 @@ describe('sweep of the trash', () => {
     const purge = jest.spyOn(service.get(ProjectsRepository), 'purge').mockRejectedValueOnce(new Error('no disk'));
     const id = await make(31);
     await service.get(TrashSweepService).onServiceStart();
-    const deadline = Date.now() + 10_000;
+    const deadline = Date.now() + 25_000;
     while ((await left([id])).length > 0) {
       if (Date.now() > deadline) throw new Error('The project is still there');
       await new Promise((resolve) => setTimeout(resolve, 20));

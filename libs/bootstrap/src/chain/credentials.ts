@@ -26,12 +26,14 @@ export function credentials(verifier: AccessTokenVerifier): Step {
     }
     const scheme = BEARER.exec(authorization);
     if (scheme === null) return refuse(exchange, errors.token_invalid({ headers: challenge('invalid_token') }));
+    const token = authorization.slice(scheme[0].length);
     const accept = (actor: UserActor): 'continue' => {
       exchange.actor = actor;
+      exchange.credential = token;
       return 'continue';
     };
     try {
-      const actor = verifier.verify(authorization.slice(scheme[0].length));
+      const actor = verifier.verify(token);
       return actor instanceof Promise ? actor.then(accept, (error: unknown) => refuse(exchange, error)) : accept(actor);
     } catch (error) {
       return refuse(exchange, error);

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer, type ServerOptions as SecureServerOptions } from 'node:https';
 import type { Socket } from 'node:net';
 import { Exchange, type ExchangeDefaults, errorBody, writeError } from '@nexus/http';
 import { type AppError, errors, isUuidV4, uuidv4 } from '@nexus/kernel';
@@ -12,12 +13,18 @@ export interface FrontOptions {
   readonly defaults: ExchangeDefaults;
   readonly inFlight: InFlight;
   /** Client address, from the connection and what trusted proxies say. */
-  readonly addressOf: (request: IncomingMessage) => string;
+  readonly addressOf: (request: IncomingMessage, viaGateway: boolean) => string;
+  /** Whether a gateway of the platform sent the request on. */
+  readonly isFromGateway?: (request: IncomingMessage) => boolean;
   readonly crashed: CrashReport;
   /** Counts what never became a request against the limits of its address; gives the headers that say so. */
   readonly countFault: (socket: Socket) => readonly string[];
   /** Called once per request when its answer is out or its client is gone. */
   readonly finished: (exchange: Exchange) => void;
+  /** Takes requests that are none of a client's, before everything else. @returns whether it did */
+  readonly before?: (request: IncomingMessage, response: ServerResponse) => boolean;
+  /** Absent: plain HTTP. */
+  readonly tls?: SecureServerOptions;
 }
 
 const DEFAULT_TIMEOUT_MS = 10_000;
@@ -105,7 +112,7 @@ function answerParserFault(
  * @param serve takes what the chain lets pass
  */
 export function createFront(options: FrontOptions, serve: (exchange: Exchange) => void): Server {
-  const { steps, defaults, inFlight, crashed } = options;
+  const { steps, defaults, inFlight, crashed, before, tls } = options;
 
   function open(request: IncomingMessage, response: ServerResponse): Exchange {
     const { headers } = request;
@@ -113,7 +120,8 @@ export function createFront(options: FrontOptions, serve: (exchange: Exchange) =
     const id = typeof given === 'string' && isUuidV4(given) ? given : uuidv4();
     const trace = startTrace(headers.traceparent as string | undefined, headers.tracestate as string | undefined);
     const exchange = new Exchange(request, response, id, trace, defaults, Date.now(), DEFAULT_TIMEOUT_MS);
-    exchange.address = options.addressOf(request);
+    exchange.viaGateway = options.isFromGateway?.(request) ?? false;
+    exchange.address = options.addressOf(request, exchange.viaGateway);
     request.nexus = exchange;
     inFlight.add(exchange);
     response.once('close', () => {
@@ -125,9 +133,11 @@ export function createFront(options: FrontOptions, serve: (exchange: Exchange) =
     return exchange;
   }
 
-  const server = createServer(LISTENER, (request, response) =>
-    runChain(steps, open(request, response), serve, crashed),
-  );
+  const take = (request: IncomingMessage, response: ServerResponse) => {
+    if (before?.(request, response)) return;
+    runChain(steps, open(request, response), serve, crashed);
+  };
+  const server = tls ? createSecureServer({ ...LISTENER, ...tls }, take) : createServer(LISTENER, take);
   server.maxHeadersCount = MAX_HEADERS;
   server.timeout = SOCKET_IDLE_MS;
   // The body is asked for only when the chain has let the request pass: a refusal costs the client nothing.

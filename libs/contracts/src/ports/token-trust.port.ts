@@ -1,6 +1,6 @@
 import type { CallContext } from '@nexus/kernel';
 import { z } from 'zod';
-import { definePort } from '../port.js';
+import { definePort, type StreamWatch } from '../port.js';
 
 /** A public key as in RFC 7517, ES256 only. */
 export const publicJwk = z.object({
@@ -46,7 +46,7 @@ export abstract class TokenTrust {
         serviceActor: true,
       },
     },
-    ['subscribe'],
+    { subscribe: revocation },
   );
 
   /** Every key that may have signed a token which is still valid. */
@@ -55,7 +55,8 @@ export abstract class TokenTrust {
   abstract revocations(ctx: CallContext, input: { after: number }): Promise<{ entries: Revocation[]; head: number }>;
   /**
    * Calls the listener for each revocation from now on, in order.
+   * @param watch learns when entries may be missing, where the provider is not in this process
    * @returns stops it
    */
-  abstract subscribe(listener: (entry: Revocation) => void): () => void;
+  abstract subscribe(listener: (entry: Revocation) => void, watch?: StreamWatch): () => void;
 }

@@ -10,6 +10,7 @@ function impliedCodes({ policy, schemas, endpoint }: ReflectedRoute): string[] {
     'bad_request',
     'rate_limited',
     'internal_error',
+    'bad_gateway',
     'unavailable',
     'overloaded',
     'timed_out',

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { isLocalVisitor } from './local-visitor.js';
+import { comesFromThisMachine } from './local-visitor.js';
 
 const visit = (remoteAddress: string | undefined, headers: Record<string, string>) =>
-  isLocalVisitor({ socket: { remoteAddress }, headers });
+  comesFromThisMachine({ socket: { remoteAddress }, headers });
 const HOST = { host: 'localhost:8080' };
 
 describe('the developer at this machine', () => {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Exchange } from './exchange.js';
 
 /** Fields with which proxies tell that a request came from elsewhere. */
 const FORWARDED = new Set([
@@ -24,7 +25,7 @@ function isLoopback(address: string | undefined): boolean {
  * point here (a page of another site could otherwise have its own name resolved to 127.0.0.1), and not by a script of
  * another site.
  */
-export function isLocalVisitor({
+export function comesFromThisMachine({
   socket,
   headers,
 }: Pick<IncomingMessage, 'headers'> & { socket: { remoteAddress?: string } }): boolean {
@@ -32,4 +33,12 @@ export function isLocalVisitor({
   if (!isLoopback(socket.remoteAddress) || host === undefined || !LOCAL_HOST.test(host)) return false;
   if (Object.keys(headers).some((name) => FORWARDED.has(name) || name.startsWith('x-forwarded-'))) return false;
   return origin === undefined || origin.toLowerCase() === `http://${host.toLowerCase()}`;
+}
+
+/** By which the gateway tells a service that {@link comesFromThisMachine} holds for a request; from others it says nothing. */
+export const LOCAL_VISITOR_HEADER = 'x-nexus-local-visitor';
+
+/** Whether the client of a request is at this very machine, also where it came through the gateway of a split platform. */
+export function isLocalVisitor({ request, viaGateway }: Exchange): boolean {
+  return viaGateway ? request.headers[LOCAL_VISITOR_HEADER] === '1' : comesFromThisMachine(request);
 }

@@ -1,0 +1,77 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Sessions, TokenTrust, UserDirectory } from '@nexus/contracts';
+import { serviceActor, uuidv7 } from '@nexus/kernel';
+import {
+  CONTRACT_CALLER,
+  MemoryUserDirectory,
+  portContract,
+  startTestApp,
+  type TestApp,
+  testServiceContext,
+  testUser,
+} from '@nexus/testing';
+import { authService } from '../index.js';
+import { LocalSessions } from './sessions.local.js';
+import { LocalTokenTrust } from './token-trust.local.js';
+
+let app: TestApp;
+
+const get = <T>(token: abstract new (...args: never[]) => T): T =>
+  app.running.app.nest.get(token as never, { strict: false });
+
+beforeAll(async () => {
+  app = await startTestApp({
+    services: [authService],
+    doubles: [{ port: UserDirectory, instance: new MemoryUserDirectory() }],
+    env: { ARGON2_MEMORY_KIB: '64', ARGON2_TIME: '1', RATE_LIMIT_SIGN_IN: '100000', RATE_LIMIT_ANONYMOUS: '100000' },
+  });
+}, 30_000);
+
+afterAll(() => app.stop());
+
+const service = serviceActor(CONTRACT_CALLER);
+
+/** Makes an account with one session. @returns its id */
+async function register(): Promise<string> {
+  const body = { email: `${uuidv7()}@example.com`, password: 'a long enough secret', name: 'Person' };
+  return (await app.call('POST', '/api/v1/auth/register', { body })).body.data.user.id;
+}
+
+describe('sign-ins, from the same process and from another', () => {
+  const nothing = (answer: unknown) => expect(answer).toEqual({ revoked: 0 });
+  const cases = portContract(Sessions, {
+    provider: () => get(LocalSessions),
+    calls: () => [
+      { method: 'revokeAll', input: { user_id: uuidv7(), reason: 'spec' }, actor: service, check: nothing },
+      { method: 'revokeAll', input: { user_id: uuidv7(), reason: 'spec' }, actor: testUser({ role: 'admin' }) },
+      { method: 'applyStatus', input: { user_id: uuidv7(), status: 'deactivated', version: 1 }, check: nothing },
+    ],
+  });
+  test.each(cases)('$name', ({ run }) => run());
+});
+
+describe('trust in tokens, from the same process and from another', () => {
+  const cases = portContract(TokenTrust, {
+    provider: () => get(LocalTokenTrust),
+    calls: () => [
+      {
+        method: 'keys',
+        input: {},
+        actor: service,
+        check: (answer) => expect(answer).toMatchObject({ keys: [{ alg: 'ES256' }] }),
+      },
+      { method: 'revocations', input: { after: 0 }, actor: service },
+    ],
+    tell: {
+      subscribe: async () => {
+        const user_id = await register();
+        const { revoked } = await get(LocalSessions).revokeAll(testServiceContext(CONTRACT_CALLER), {
+          user_id,
+          reason: 'spec',
+        });
+        expect(revoked).toBe(1);
+      },
+    },
+  });
+  test.each(cases)('$name', ({ run }) => run());
+});

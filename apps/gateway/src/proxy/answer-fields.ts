@@ -1,0 +1,70 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { connectionNames } from './request-fields.js';
+
+/**
+ * Fields of the connection to the service, and those that every answer of the edge carries by itself. `Via` is left out
+ * of answers, as a gateway may (RFC 9110 §7.6.3): one process or six, clients see the same.
+ */
+const NOT_PASSED = new Set([
+  ...['connection', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authentication-info', 'upgrade'],
+  ...['te', 'transfer-encoding', 'via', 'server', 'x-powered-by'],
+  ...['x-request-id', 'x-content-type-options', 'referrer-policy', 'strict-transport-security'],
+  ...['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset'],
+]);
+const OWN_PREFIXES = ['x-nexus-', 'access-control-'];
+/** Fields that a trailer must not hold (RFC 9110 §6.5.1): framing, routing, authentication, content. */
+const NOT_IN_TRAILERS = new Set([
+  ...['content-length', 'content-type', 'content-encoding', 'content-range', 'host', 'authorization', 'set-cookie'],
+  ...[
+    'cache-control',
+    'expect',
+    'max-forwards',
+    'pragma',
+    'range',
+    'age',
+    'date',
+    'expires',
+    'location',
+    'retry-after',
+  ],
+  ...['vary', 'warning', 'www-authenticate', 'trailer'],
+]);
+
+function isOwn(name: string): boolean {
+  if (NOT_PASSED.has(name)) return true;
+  for (const prefix of OWN_PREFIXES) if (name.startsWith(prefix)) return true;
+  return false;
+}
+
+/** Whether an answer can be told from the next one for sure (RFC 9112 §6.1): `chunked` alone or no coding at all. */
+export function isFramed(headers: IncomingHttpHeaders): boolean {
+  const coding = headers['transfer-encoding'];
+  if (coding !== undefined) return coding === 'chunked' && headers['content-length'] === undefined;
+  const length = headers['content-length'] as string | string[] | undefined;
+  return length === undefined || (typeof length === 'string' && /^\d{1,15}$/.test(length));
+}
+
+/**
+ * Adds to an answer's fields what a service sent and a client may have, names and values in turn.
+ * @param bodyKnown `content-length` is written by whoever writes the body
+ */
+export function answerFields(headers: IncomingHttpHeaders, fields: string[], bodyKnown: boolean): void {
+  const named = connectionNames(headers.connection);
+  for (const name in headers) {
+    if (isOwn(name) || named?.has(name) || (bodyKnown && name === 'content-length')) continue;
+    const value = headers[name];
+    if (typeof value === 'string') fields.push(name, value);
+    else if (value) for (const one of value) fields.push(name, one);
+  }
+}
+
+/** The trailers that may go on. */
+export function trailerFields(trailers: IncomingHttpHeaders): [string, string][] {
+  const passed: [string, string][] = [];
+  for (const name in trailers) {
+    if (isOwn(name) || NOT_IN_TRAILERS.has(name)) continue;
+    const value = trailers[name];
+    for (const one of typeof value === 'string' ? [value] : (value ?? [])) passed.push([name, one]);
+  }
+  return passed;
+}

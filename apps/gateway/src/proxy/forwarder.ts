@@ -1,0 +1,72 @@
+import type { ForwarderParts } from '@nexus/bootstrap';
+import type { RoutePolicy } from '@nexus/contracts';
+import { answerFailure, type Exchange } from '@nexus/http';
+import type { AppError } from '@nexus/kernel';
+import type { Dispatcher } from 'undici';
+import { type ForwardedBody, forwardedBody, forwardedPath } from './forwarded-body.js';
+import { Forwarding } from './forwarding.js';
+import { requestFields } from './request-fields.js';
+
+/** Streams may be silent for so long, in ms; an event stream sends a comment far more often. */
+const STREAM_SILENCE_MS = 120_000;
+
+function dispatchOptions(
+  exchange: Exchange,
+  route: RoutePolicy,
+  { body, length, contentType }: ForwardedBody,
+  protocol: 'http' | 'https',
+): Dispatcher.DispatchOptions {
+  const headers = requestFields(exchange, protocol);
+  if (length !== undefined) headers.push('content-length', length);
+  if (contentType !== undefined) {
+    const at = headers.indexOf('content-type');
+    if (at >= 0) headers[at + 1] = contentType;
+  }
+  const { method } = exchange.request;
+  const safe = method === 'GET' || method === 'HEAD' || method === 'PUT' || method === 'DELETE';
+  const keyed = route.idempotency === 'accepted' && exchange.request.headers['idempotency-key'] !== undefined;
+  const left = exchange.deadline === Number.MAX_SAFE_INTEGER ? 0 : Math.max(1, exchange.deadline - Date.now());
+  return {
+    method: method as Dispatcher.HttpMethod,
+    path: forwardedPath(exchange),
+    headers,
+    body: body ?? null,
+    idempotent: safe || keyed,
+    // HEAD and a DELETE with a body would otherwise cost their connection.
+    reset: false,
+    headersTimeout: left,
+    bodyTimeout: left === 0 ? STREAM_SILENCE_MS : left,
+  };
+}
+
+/** Passes requests that the policy chain let through to the services that run elsewhere. */
+export function createForwarder({ upstream, logger, protocol }: ForwarderParts): (exchange: Exchange) => void {
+  const ended = (exchange: Exchange, failure: AppError | undefined) => {
+    if (failure === undefined) return;
+    logger.warn('A service gave no answer', {
+      'event.action': 'upstream-failed',
+      'http.request.id': exchange.id,
+      'trace.id': exchange.trace.traceId,
+      upstream: exchange.route?.service,
+      operation: exchange.route?.operation,
+      error: failure.cause ?? failure,
+    });
+  };
+  const send = (exchange: Exchange, route: RoutePolicy, body: ForwardedBody) => {
+    if (exchange.response.headersSent || exchange.response.destroyed) return;
+    upstream(route.service).dispatch(dispatchOptions(exchange, route, body, protocol), new Forwarding(exchange, ended));
+  };
+  return (exchange) => {
+    const { route } = exchange;
+    try {
+      if (!route) throw new Error('A request without a route was to be forwarded');
+      const body = forwardedBody(exchange);
+      if (!(body instanceof Promise)) send(exchange, route, body);
+      else {
+        body.then((ready) => send(exchange, route, ready)).catch((error) => answerFailure(logger, exchange, error));
+      }
+    } catch (error) {
+      answerFailure(logger, exchange, error);
+    }
+  };
+}

@@ -1,0 +1,165 @@
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import { commonHeaders, type Exchange, writeError } from '@nexus/http';
+import { type AppError, errors } from '@nexus/kernel';
+import type { Dispatcher } from 'undici';
+import { answerFields, isFramed, trailerFields } from './answer-fields.js';
+import { foreignError, platformErrorCode, upstreamFailure } from './upstream-error.js';
+
+type Controller = Dispatcher.DispatchController;
+
+/** An answer up to this size whose length is known leaves in one write. */
+const WHOLE_BYTES = 64 * 1024;
+/** Longest error of a service that is looked into. */
+const ERROR_BYTES = 64 * 1024;
+/** Interim answers (1xx) of one request. */
+const MAX_INTERIM = 16;
+
+/** Nobody waits for the answer any more. */
+class ClientGone extends Error {
+  override readonly name = 'ClientGone';
+}
+
+/** Told how the request at the service ended. */
+export type Ended = (exchange: Exchange, failure: AppError | undefined) => void;
+
+/**
+ * One request at a service: takes the answer as undici gives it and passes it to the client, at the client's speed. An
+ * answer that is small leaves in one write, a larger one as it comes; errors that are not in the one format are told
+ * in it.
+ */
+export class Forwarding implements Dispatcher.DispatchHandler {
+  private readonly response: ServerResponse;
+  private controller: Controller | undefined;
+  private status = 0;
+  private headers: IncomingHttpHeaders = {};
+  /** What is held back: a small answer, or an error. */
+  private held: Buffer[] | undefined;
+  private heldBytes = 0;
+  private interim = 0;
+  private ended = false;
+
+  constructor(
+    private readonly exchange: Exchange,
+    private readonly onEnded: Ended,
+  ) {
+    this.response = exchange.response;
+    exchange.whenCancelled(() => this.controller?.abort(new ClientGone('Nobody waits any more')));
+  }
+
+  onRequestStart(controller: Controller): void {
+    this.controller = controller;
+    // Its time was up, or its client went away, while it waited for a connection.
+    if (this.isOver) controller.abort(new ClientGone('Nobody waits any more'));
+  }
+
+  private get isOver(): boolean {
+    return this.response.destroyed || this.response.writableEnded;
+  }
+
+  onResponseStart(controller: Controller, status: number, headers: IncomingHttpHeaders): void {
+    if (status < 200) {
+      this.passInterim(status, headers);
+      return;
+    }
+    if (!isFramed(headers)) throw errors.bad_gateway();
+    this.status = status;
+    this.headers = headers;
+    const length = headers['content-length'];
+    const bodiless = this.exchange.request.method === 'HEAD' || status === 204 || status === 304;
+    if (status >= 400 && !bodiless) this.held = [];
+    else if (bodiless || (length !== undefined && Number(length) <= WHOLE_BYTES)) this.held = [];
+    else this.start(controller);
+  }
+
+  /** 103 is passed on (RFC 8297); 100 was answered before the body came, 101 is no answer to a plain request. */
+  private passInterim(status: number, headers: IncomingHttpHeaders): void {
+    this.interim += 1;
+    if (status === 101 || this.interim > MAX_INTERIM) throw errors.bad_gateway();
+    const { link } = headers;
+    if (status === 103 && link !== undefined && !this.response.headersSent) this.response.writeEarlyHints({ link });
+  }
+
+  /** Sends the head: the body follows as it comes. */
+  private start(controller: Controller): void {
+    if (this.isOver || this.response.headersSent) {
+      controller.abort(new ClientGone('Nobody waits any more'));
+      return;
+    }
+    this.writeHead(false);
+    this.response.flushHeaders();
+    this.response.on('drain', () => controller.resume());
+  }
+
+  private writeHead(bodyKnown: boolean, length?: number): void {
+    const { exchange, response, headers } = this;
+    if (this.status >= 400 && !exchange.request.complete) exchange.close = true;
+    const fields = commonHeaders(exchange);
+    answerFields(headers, fields, bodyKnown);
+    if (length !== undefined) fields.push('content-length', String(length));
+    if (headers.date !== undefined) response.sendDate = false;
+    response.writeHead(this.status, fields);
+  }
+
+  onResponseData(controller: Controller, chunk: Buffer): void {
+    if (this.held === undefined) {
+      if (!this.response.write(chunk)) controller.pause();
+      return;
+    }
+    this.heldBytes += chunk.length;
+    if (this.heldBytes > Math.max(WHOLE_BYTES, ERROR_BYTES)) throw errors.bad_gateway();
+    this.held.push(chunk);
+  }
+
+  onResponseEnd(_controller: Controller, trailers: IncomingHttpHeaders): void {
+    if (this.held !== undefined) this.finishWhole(this.held);
+    else {
+      const { te } = this.exchange.request.headers;
+      if (te !== undefined && this.headers.trailer !== undefined && this.headers['content-length'] === undefined) {
+        this.response.addTrailers(trailerFields(trailers));
+      }
+      this.response.end();
+    }
+    this.end(undefined);
+  }
+
+  private finishWhole(held: Buffer[]): void {
+    const { response, exchange } = this;
+    if (this.isOver || response.headersSent) return;
+    // Latin-1 has a character for every byte: as text, head and body leave in one write, and no byte changes.
+    const body = (held.length === 1 ? (held[0] as Buffer) : Buffer.concat(held)).toString('latin1');
+    if (this.status >= 400 && exchange.request.method !== 'HEAD') {
+      const code = platformErrorCode(Buffer.from(body, 'latin1').toString(), this.status);
+      if (code === undefined) {
+        writeError(exchange, foreignError(this.status));
+        return;
+      }
+      exchange.errorCode = code;
+    }
+    const bodiless = body === '' && (exchange.request.method === 'HEAD' || this.status === 204 || this.status === 304);
+    this.writeHead(!bodiless, bodiless ? undefined : body.length);
+    response.end(body, 'latin1');
+  }
+
+  onResponseError(_controller: Controller | null, error: Error): void {
+    if (error instanceof ClientGone) {
+      this.end(undefined);
+      return;
+    }
+    const failure = upstreamFailure(error);
+    if (!this.isOver) {
+      // Half an answer is out: the client must see that it is not whole.
+      if (this.response.headersSent) this.response.destroy();
+      else {
+        if (!this.exchange.request.complete) this.exchange.close = true;
+        writeError(this.exchange, failure);
+      }
+    }
+    this.end(failure);
+  }
+
+  private end(failure: AppError | undefined): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.onEnded(this.exchange, failure);
+  }
+}

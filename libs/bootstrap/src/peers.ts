@@ -1,0 +1,108 @@
+import { remotePort } from '@nexus/clients';
+import type { Config } from '@nexus/config';
+import type { ServiceName } from '@nexus/contracts';
+import { errors } from '@nexus/kernel';
+import type { Logger } from '@nexus/observability';
+import { type AddressEvent, ServicePool, TlsMaterial } from '@nexus/resilience';
+import { type Composition, CompositionError } from './compose.js';
+import type { PortToken } from './define-service.js';
+import type { ReadinessCheck } from './health.js';
+import { type InternalService, urlsOf } from './peers.config.js';
+
+/** The services that this process has to reach elsewhere, in the platform's order. */
+export function remoteServices({ ports, proxied }: Composition): InternalService[] {
+  const owners = [...ports.values()].flatMap((source) => ('remote' in source ? [source.remote] : []));
+  return [...new Set([...owners, ...proxied])] as InternalService[];
+}
+
+/**
+ * The other processes of the platform: this process's identity towards them, and the connections to them. Made once at
+ * the root, closed last but the databases.
+ */
+export class Peers {
+  private readonly pools = new Map<ServiceName, ServicePool>();
+
+  private constructor(
+    readonly material: TlsMaterial | undefined,
+    private readonly logger: Logger,
+  ) {}
+
+  /**
+   * @throws CompositionError when others are needed and this process has no identity to show them
+   * @throws TlsMaterialError when its identity is not usable
+   */
+  static open(composition: Composition, config: Config, logger: Logger): Peers {
+    const material = TlsMaterial.fromConfig(config, {
+      services: composition.services.map(({ name }) => name),
+      onRefused: (error) =>
+        logger.error('A change of the TLS identity was not taken up', { 'event.action': 'tls-refused', error }),
+    });
+    const peers = new Peers(material, logger);
+    try {
+      for (const service of remoteServices(composition)) {
+        const urls = urlsOf(config, service);
+        if (!material && urls.includes('https:'))
+          throw new CompositionError(
+            `The service ${service} runs elsewhere and is reached over TLS: set TLS_CERT, TLS_KEY and TLS_CA, or add ${service} to --target.`,
+          );
+        peers.pools.set(service, peers.connect(service, urls));
+      }
+    } catch (error) {
+      void peers.close();
+      throw error;
+    }
+    return peers;
+  }
+
+  private connect(service: ServiceName, urls: string): ServicePool {
+    return new ServicePool({
+      service,
+      urls,
+      ...(this.material ? { material: this.material } : {}),
+      onEvent: (event) => this.tell(service, event),
+    });
+  }
+
+  private tell(service: ServiceName, event: AddressEvent): void {
+    this.logger.warn('An address of a service changed', {
+      'event.action': 'upstream-address',
+      upstream: service,
+      event,
+    });
+  }
+
+  /** @throws Error for a service that is not reached from here */
+  pool(service: ServiceName): ServicePool {
+    const pool = this.pools.get(service);
+    if (!pool) throw new Error(`The service ${service} is not reached from this process`);
+    return pool;
+  }
+
+  /** The client of a port whose provider runs elsewhere. */
+  client(token: PortToken, owner: ServiceName, caller: ServiceName): object {
+    return remotePort(token as never, { dispatcher: this.pool(owner), caller, logger: this.logger }) as object;
+  }
+
+  /** Whether each service can be reached: at least one address takes connections. */
+  checks(): ReadinessCheck[] {
+    return [...this.pools].map(([service, pool]) => ({
+      name: service,
+      check: async () => {
+        const reached = await pool.check();
+        if (!reached.some(({ state }) => state === 'up')) throw errors.unavailable();
+      },
+    }));
+  }
+
+  /** Waits for what runs, then closes every connection. */
+  async close(): Promise<void> {
+    await Promise.all([...this.pools.values()].map((pool) => pool.close()));
+    this.material?.close();
+  }
+
+  /** Cuts off what still runs. */
+  async destroy(): Promise<void> {
+    await Promise.all([...this.pools.values()].map((pool) => pool.destroy()));
+    this.material?.close();
+  }
+}

@@ -1,0 +1,14 @@
+export type { CallDispatcher } from './attempt.js';
+export { type RemotePortOptions, remotePort } from './remote-port.js';
+export { RetryBudget, type RetryBudgetOptions } from './retry-budget.js';
+export {
+  ANONYMOUS_ACTOR,
+  BEAT_MS,
+  INTERNAL_PREFIX,
+  MAX_ANSWER_BYTES,
+  MAX_CALL_MS,
+  MAX_INPUT_BYTES,
+  portPath,
+  STREAM_TYPE,
+  wireHeaders,
+} from './wire.js';

@@ -1,0 +1,12 @@
+export { DEADLINE_HEADER, deadlineFrom, deadlineHeader, remainingMs } from './deadline.js';
+export { attachReload, peerServices, secureServerOptions } from './secure-server.js';
+export type { Lookup } from './service-names.js';
+export { ServicePool, type ServicePoolOptions } from './service-pool.js';
+export { ServicePoolError, type ServicePoolErrorCode } from './service-pool-error.js';
+export type { ReachedAddress } from './service-upstreams.js';
+export { type ServiceOrigin, serviceOrigins, serviceUrlFaults } from './service-urls.js';
+export { type SpiffeIdentity, spiffeIdentity } from './spiffe.js';
+export { type TlsConfig, tlsConfig, tlsConfigRule } from './tls.config.js';
+export { type TlsIdentity, type TlsIdentityRules, TlsMaterialError, type TlsPem } from './tls-identity.js';
+export { TlsMaterial, type TlsMaterialOptions, type TlsSources } from './tls-material.js';
+export type { AddressEvent, AddressState } from './upstream-address.js';

@@ -1,0 +1,198 @@
+import type { ServiceName } from '@nexus/contracts';
+import { Dispatcher, errors } from 'undici';
+import { ReplayBudget } from './replay-budget.js';
+import type { Lookup } from './service-names.js';
+import { ServicePoolError } from './service-pool-error.js';
+import { type ReachedAddress, ServiceUpstreams } from './service-upstreams.js';
+import { serviceOrigins } from './service-urls.js';
+import type { TlsMaterial } from './tls-material.js';
+import { type ExchangeOwner, TrackedExchange } from './tracked-exchange.js';
+import type { AddressEvent, UpstreamAddress } from './upstream-address.js';
+
+export interface ServicePoolOptions {
+  /** The service that must be at the other end. */
+  readonly service: ServiceName;
+  /** `https://` and `http://` origins: a list, or the text of `NEXUS_<SERVICE>_URL` with commas. */
+  readonly urls: string | readonly string[];
+  /** This process's identity; needed for `https://`. */
+  readonly material?: TlsMaterial;
+  /** Connections per address; 128 by default. */
+  readonly connections?: number;
+  /** Requests per address that may wait for a connection; 1024 by default. */
+  readonly maxPending?: number;
+  /** Longest time until a connection can be used, in ms; 1 s by default. */
+  readonly connectTimeoutMs?: number;
+  /** How often host names are looked up, in ms; 5 s by default. */
+  readonly resolveEveryMs?: number;
+  /** About how old a connection gets, in ms; 10 min by default. */
+  readonly maxConnectionAgeMs?: number;
+  /** Whether requests go again where that is safe; true by default. */
+  readonly replay?: boolean;
+  /** Longest wait for the head of an answer, in ms, where a request says nothing else; 30 s by default. */
+  readonly headersTimeoutMs?: number;
+  /** Longest silence in a body, in ms, where a request says nothing else; 30 s by default. */
+  readonly bodyTimeoutMs?: number;
+  readonly lookup?: Lookup;
+  /** Told when an address is left alone and when it is taken back. */
+  readonly onEvent?: (event: AddressEvent) => void;
+}
+
+/** Everything that can wait while no address is known. */
+const MAX_PARKED = 1_024;
+const ORIGIN = new URL('http://service');
+
+/**
+ * The connections to one service, wherever it runs: a `Dispatcher` of undici. Each request goes to the less busy of
+ * two addresses picked at random (M. Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing", 2001);
+ * addresses that fail are left alone for a while, the last one never. Over TLS the peer must be the service by its
+ * certificate, and a new identity of this process is taken up without a failed request.
+ *
+ * Errors that reach a handler are undici's, or {@link ServicePoolError} for what never left.
+ */
+export class ServicePool extends Dispatcher {
+  readonly #service: ServiceName;
+  readonly #upstreams: ServiceUpstreams;
+  readonly #owner: ExchangeOwner;
+  readonly #maxInFlight: number;
+  readonly #budget = new ReplayBudget();
+  #running = 0;
+  #parked = 0;
+  #state: 'open' | 'closed' | 'destroyed' = 'open';
+  #whenIdle: (() => void)[] = [];
+
+  /** @throws Error when an origin is not one, or `https://` is asked for without an identity */
+  constructor(options: ServicePoolOptions) {
+    super();
+    const { service, material, connections = 128 } = options;
+    const origins = serviceOrigins(options.urls);
+    if (material === undefined && origins.some(({ secure }) => secure)) {
+      throw new Error(`The service ${service} is reached over https, so TLS_CERT, TLS_KEY and TLS_CA are needed`);
+    }
+    this.#service = service;
+    this.#maxInFlight = connections + (options.maxPending ?? 1_024);
+    this.#owner = {
+      again: (exchange) => void this.#send(exchange),
+      mayReplay: () => options.replay !== false,
+      mayRepeat: () => options.replay !== false && this.#budget.take(),
+      finished: () => this.#finished(),
+    };
+    this.#upstreams = new ServiceUpstreams({
+      service,
+      origins,
+      material,
+      connectTimeoutMs: options.connectTimeoutMs ?? 1_000,
+      resolveEveryMs: options.resolveEveryMs ?? 5_000,
+      limits: {
+        connections,
+        headersTimeoutMs: options.headersTimeoutMs ?? 30_000,
+        bodyTimeoutMs: options.bodyTimeoutMs ?? 30_000,
+        maxConnectionAgeMs: options.maxConnectionAgeMs ?? 600_000,
+      },
+      lookup: options.lookup,
+      onEvent: options.onEvent,
+      onDrain: () => this.emit('drain', ORIGIN),
+    });
+  }
+
+  /** As of undici: @returns false when the next request would have to wait for a connection */
+  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    const exchange = new TrackedExchange(this.#owner, options, handler);
+    this.#running += 1;
+    if (this.#state !== 'open') {
+      exchange.fail(this.#state === 'closed' ? new errors.ClientClosedError() : new errors.ClientDestroyedError());
+      return false;
+    }
+    return this.#send(exchange);
+  }
+
+  #send(exchange: TrackedExchange): boolean {
+    const target = this.#pick(exchange.previous);
+    if (target === undefined) {
+      void this.#park(exchange);
+      return false;
+    }
+    if (target.inFlight >= this.#maxInFlight) {
+      exchange.fail(this.#busy());
+      return false;
+    }
+    target.inFlight += 1;
+    exchange.target = target;
+    return target.pool.dispatch(exchange.options, exchange);
+  }
+
+  #pick(avoided: UpstreamAddress | undefined): UpstreamAddress | undefined {
+    const { usable } = this.#upstreams;
+    const count = usable.length;
+    if (count < 2) return usable[0];
+    const one = Math.floor(Math.random() * count);
+    const step = 1 + Math.floor(Math.random() * (count - 1));
+    const first = usable[one];
+    const second = usable[(one + step) % count];
+    if (first === undefined || second === undefined || first === avoided) return second;
+    return second === avoided || first.inFlight <= second.inFlight ? first : second;
+  }
+
+  /** Nothing is known yet: the request waits for the names. */
+  async #park(exchange: TrackedExchange): Promise<void> {
+    if (this.#parked >= MAX_PARKED) {
+      exchange.fail(this.#busy());
+      return;
+    }
+    this.#parked += 1;
+    await this.#upstreams.resolve();
+    this.#parked -= 1;
+    if (this.#state === 'destroyed') exchange.fail(new errors.ClientDestroyedError());
+    else if (this.#upstreams.usable.length > 0) this.#send(exchange);
+    else exchange.fail(new ServicePoolError('UPSTREAM_UNKNOWN', `No address of ${this.#service} is known`));
+  }
+
+  #busy(): ServicePoolError {
+    return new ServicePoolError('UPSTREAM_BUSY', `Too many requests wait for ${this.#service}`);
+  }
+
+  #finished(): void {
+    this.#budget.count();
+    this.#running -= 1;
+    if (this.#running > 0) return;
+    for (const resolve of this.#whenIdle.splice(0)) resolve();
+  }
+
+  /** What is known of every address, without asking. */
+  reach(): ReachedAddress[] {
+    return this.#upstreams.reach();
+  }
+
+  /** As {@link reach}, after connecting to addresses that have answered nothing since the last check. */
+  async check(): Promise<ReachedAddress[]> {
+    await this.#upstreams.check();
+    return this.reach();
+  }
+
+  /** Takes no more requests; done when those that run are answered, however long that takes, replays included. */
+  override close(callback: () => void): void;
+  override close(): Promise<void>;
+  override close(callback?: () => void): Promise<void> | void {
+    if (this.#state === 'open') this.#state = 'closed';
+    const closed = this.#closeWhenIdle();
+    if (callback === undefined) return closed;
+    void closed.then(callback);
+  }
+
+  async #closeWhenIdle(): Promise<void> {
+    if (this.#running > 0) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+    await this.#upstreams.close();
+  }
+
+  /** Cuts everything off but connections that were upgraded; what runs ends with the error. */
+  override destroy(error: Error | null, callback: () => void): void;
+  override destroy(callback: () => void): void;
+  override destroy(error: Error | null): Promise<void>;
+  override destroy(): Promise<void>;
+  override destroy(first?: Error | null | (() => void), second?: () => void): Promise<void> | void {
+    this.#state = 'destroyed';
+    const callback = typeof first === 'function' ? first : second;
+    const destroyed = this.#upstreams.destroy(typeof first === 'function' ? null : (first ?? null));
+    if (callback === undefined) return destroyed;
+    void destroyed.then(callback);
+  }
+}
