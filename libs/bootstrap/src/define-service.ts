@@ -5,7 +5,7 @@ import type { MigrationClass, ServiceDatabase } from '@nexus/database';
 import type { Exchange } from '@nexus/http';
 import type { JobBinding, Subscription } from '@nexus/messaging';
 import type { Logger } from '@nexus/observability';
-import type { Dispatcher } from 'undici';
+import type { ServicePool } from '@nexus/resilience';
 
 /** An abstract class of `@nexus/contracts` as a value. */
 export type PortToken = PortClass & (abstract new (...args: never[]) => object);
@@ -27,7 +27,7 @@ export interface Egress {
 /** What requests are passed on with. */
 export interface ForwarderParts {
   /** The connections to a service that runs elsewhere. */
-  readonly upstream: (service: ServiceName) => Dispatcher;
+  readonly upstream: (service: ServiceName) => ServicePool;
   readonly logger: Logger;
   /** By which clients come, as far as this process can tell. */
   readonly protocol: 'http' | 'https';

@@ -62,6 +62,8 @@ export function createDispatch(parts: {
     }
     const reading = readBody(exchange, edge);
     if (!reading) {
+      // A stream: its handler reads it.
+      exchange.sayContinue();
       serve(exchange);
       return;
     }

@@ -34,6 +34,8 @@ export class Exchange {
   deadline: number;
   /** Header names and values in turn that this answer carries besides the defaults (limits, CORS, cache). */
   readonly headers: string[] = [];
+  /** The client sends its body once it is told to (`Expect: 100-continue`). */
+  awaitsContinue = false;
   /** Why the request is none that a route may see; the gate answers with it, once the limits have counted it. */
   refusal: AppError | undefined;
   /** Why its credentials do not count; the gate answers with it where the route needs a caller. */
@@ -85,6 +87,13 @@ export class Exchange {
   whenCancelled(action: () => void): void {
     if (this.cancelled) action();
     else this.onCancelled = action;
+  }
+
+  /** Tells a client that waits for it to send its body (RFC 9110 §10.1.1); whoever is about to read calls it. */
+  sayContinue(): void {
+    if (!this.awaitsContinue) return;
+    this.awaitsContinue = false;
+    if (!this.response.headersSent) this.response.writeContinue();
   }
 
   /** What the request hands on to services. */

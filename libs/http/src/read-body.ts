@@ -67,7 +67,8 @@ export function collectBody(request: IncomingMessage, maxBytes: number): Promise
  * @returns undefined when there is nothing to read
  * @throws AppError `unsupported_media_type`, `payload_too_large`, `invalid_encoding`, `malformed_json`, `bad_request`
  */
-export function readBody({ request, route }: Exchange, edge: boolean): Promise<unknown> | undefined {
+export function readBody(exchange: Exchange, edge: boolean): Promise<unknown> | undefined {
+  const { request, route } = exchange;
   if (request.method === 'GET' || request.method === 'HEAD' || route?.consumes === 'stream') return undefined;
   const { 'content-type': type, 'content-length': length, 'transfer-encoding': coding } = request.headers;
   if (type === undefined) {
@@ -75,6 +76,7 @@ export function readBody({ request, route }: Exchange, edge: boolean): Promise<u
     throw errors.unsupported_media_type();
   }
   const parse = parserFor(type, edge);
+  exchange.sayContinue();
   return collectBody(request, route?.limits.bodyBytes ?? 0).then((body) => parse(body, route?.body));
 }
 

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { ServiceName } from '@nexus/contracts';
 import { Dispatcher, errors } from 'undici';
 import { ReplayBudget } from './replay-budget.js';
@@ -39,6 +40,7 @@ export interface ServicePoolOptions {
 
 /** Everything that can wait while no address is known. */
 const MAX_PARKED = 1_024;
+const MAX_OPEN_TRIES = 3;
 const ORIGIN = new URL('http://service');
 
 /**
@@ -118,6 +120,31 @@ export class ServicePool extends Dispatcher {
     target.inFlight += 1;
     exchange.target = target;
     return target.pool.dispatch(exchange.options, exchange);
+  }
+
+  /**
+   * A connection of the caller's own, to an address picked as for a request, and the next one where it takes none: for
+   * what a pooled connection cannot do. Whoever asks closes it.
+   *
+   * @throws ServicePoolError
+   */
+  async open(): Promise<Socket> {
+    let target: UpstreamAddress | undefined;
+    for (let tries = 1; ; tries += 1) {
+      if (this.#state !== 'open') throw new errors.ClientClosedError();
+      target = this.#pick(target);
+      if (target === undefined && tries === 1) {
+        await this.#upstreams.resolve();
+        target = this.#pick(undefined);
+      }
+      if (target === undefined)
+        throw new ServicePoolError('UPSTREAM_UNKNOWN', `No address of ${this.#service} is known`);
+      try {
+        return await target.connect();
+      } catch (error) {
+        if (tries >= MAX_OPEN_TRIES) throw error;
+      }
+    }
   }
 
   #pick(avoided: UpstreamAddress | undefined): UpstreamAddress | undefined {

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { ServiceName } from '@nexus/contracts';
 import { Pool } from 'undici';
 import { type ConnectionPlan, serviceConnector } from './service-connector.js';
@@ -192,13 +193,32 @@ export class UpstreamAddress {
 
   /** Opens a connection and closes it. @returns why that failed */
   #probe(): Promise<Error | undefined> {
+    return this.#socket().then(
+      (socket) => void socket.destroy(),
+      (error: Error) => error,
+    );
+  }
+
+  #socket(): Promise<Socket> {
     const { address, host, port } = this.#plan;
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       this.#connect({ hostname: address, host, protocol: 'http:', port: String(port) }, (error, socket) => {
-        socket?.destroy();
-        resolve(error ?? undefined);
+        if (socket) resolve(socket);
+        else reject(error ?? new Error('no connection'));
       });
     });
+  }
+
+  /** A connection outside of the pool. @throws ServicePoolError */
+  async connect(): Promise<Socket> {
+    try {
+      const socket = await this.#socket();
+      if (this.state !== 'ejected' && this.#failures < MAX_FAILURES) this.succeeded();
+      return socket;
+    } catch (error) {
+      this.unreachable(error as Error);
+      throw error;
+    }
   }
 
   /** Learns by a connection of its own whether the address can be reached. */

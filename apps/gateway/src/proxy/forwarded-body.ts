@@ -1,5 +1,3 @@
-import type { IncomingMessage } from 'node:http';
-import { Readable } from 'node:stream';
 import type { RoutePolicy } from '@nexus/contracts';
 import { collectBody, type Exchange, mediaTypeOf, normaliseKeys, parseForm, parseJson, readQuery } from '@nexus/http';
 import { errors } from '@nexus/kernel';
@@ -7,50 +5,12 @@ import { stringify } from 'fast-querystring';
 
 /** A request's body as it goes on. */
 export interface ForwardedBody {
-  readonly body: Buffer | Readable | undefined;
-  /** Bytes, where a stream says beforehand. */
-  readonly length?: string;
+  readonly body: Buffer | undefined;
   /** What it has become, when it is not what the client sent. */
   readonly contentType?: string;
 }
 
 const NOTHING: ForwardedBody = { body: undefined };
-
-/**
- * A client's body on its way to a service, at the speed of the slower of the two. Unlike the request itself it may be
- * destroyed: the client then still gets its answer.
- */
-class BodyRelay extends Readable {
-  private readonly onData = (chunk: Buffer) => {
-    if (!this.push(chunk)) this.request.pause();
-  };
-  private readonly onEnd = () => {
-    // Its close comes next, and what is held here may still be on its way.
-    this.detach();
-    this.push(null);
-  };
-  private readonly onBroken = () => void this.destroy(new Error('The client broke off its body'));
-
-  constructor(private readonly request: IncomingMessage) {
-    super({ highWaterMark: 64 * 1024 });
-    request.on('data', this.onData).on('end', this.onEnd).on('error', this.onBroken).on('close', this.onBroken);
-    request.pause();
-  }
-
-  override _read(): void {
-    this.request.resume();
-  }
-
-  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    this.detach();
-    done(error);
-  }
-
-  private detach(): void {
-    const { request, onData, onEnd, onBroken } = this;
-    request.off('data', onData).off('end', onEnd).off('error', onBroken).off('close', onBroken);
-  }
-}
 
 /** A key with an upper-case letter, at any depth: only then can there be anything to bring into canonical form. */
 const CAMEL_KEY = /"[A-Za-z0-9]*[a-z0-9][A-Z][A-Za-z0-9]*"\s*:/;
@@ -60,11 +20,13 @@ function canonicalJson(bytes: Buffer, shape: RoutePolicy['body']): Buffer {
   return Buffer.from(JSON.stringify(normaliseKeys(parseJson(bytes), shape)));
 }
 
-async function buffered({ request, route }: Exchange): Promise<ForwardedBody> {
+async function buffered(exchange: Exchange): Promise<ForwardedBody> {
+  const { request, route } = exchange;
   const type = request.headers['content-type'] ?? '';
   const media = mediaTypeOf(type);
   if (media !== 'application/json' && media !== 'application/x-www-form-urlencoded')
     throw errors.unsupported_media_type();
+  exchange.sayContinue();
   const bytes = await collectBody(request, route?.limits.bodyBytes ?? 0);
   if (media === 'application/json') return { body: canonicalJson(bytes, route?.body) };
   const json = JSON.stringify(parseForm(bytes, route?.body));
@@ -74,22 +36,19 @@ async function buffered({ request, route }: Exchange): Promise<ForwardedBody> {
 /**
  * The body of a request as a service takes it. JSON is held until it is whole, within the route's limit, so that a
  * slow client keeps no connection to a service busy and a broken one does no harm there; forms become JSON and declared
- * keys canonical, and every other byte stays as it is. Streams pass through.
+ * keys canonical, and every other byte stays as it is. Not for streams, which pass through as they come.
  *
  * @throws AppError `unsupported_media_type`, `payload_too_large`, `malformed_json`, `invalid_encoding`
  */
 export function forwardedBody(exchange: Exchange): ForwardedBody | Promise<ForwardedBody> {
-  const { request, route } = exchange;
-  const { method } = request;
-  const { 'content-length': length, 'transfer-encoding': coding, 'content-type': type } = request.headers;
-  const empty = coding === undefined && (length === undefined || length === '0');
-  if (method === 'GET' || method === 'HEAD') return NOTHING;
-  if (route?.consumes === 'stream') {
-    if (empty) return NOTHING;
-    return { body: new BodyRelay(request), ...(length === undefined ? {} : { length }) };
-  }
-  if (empty && type === undefined) return NOTHING;
-  return buffered(exchange);
+  return hasBody(exchange) ? buffered(exchange) : NOTHING;
+}
+
+/** Whether a request has a body that counts: that of GET and HEAD means nothing (RFC 9110 §9.3.1). */
+export function hasBody({ request: { method, headers } }: Exchange): boolean {
+  if (method === 'GET' || method === 'HEAD') return false;
+  const { 'content-length': length, 'transfer-encoding': coding, 'content-type': type } = headers;
+  return coding !== undefined || (length !== undefined && length !== '0') || type !== undefined;
 }
 
 /** The address at the service: declared names of the query in canonical form, everything else as it came. */

@@ -1,11 +1,13 @@
 import type { ForwarderParts } from '@nexus/bootstrap';
-import type { RoutePolicy } from '@nexus/contracts';
+import type { RoutePolicy, ServiceName } from '@nexus/contracts';
 import { answerFailure, type Exchange } from '@nexus/http';
 import type { AppError } from '@nexus/kernel';
 import type { Dispatcher } from 'undici';
-import { type ForwardedBody, forwardedBody, forwardedPath } from './forwarded-body.js';
+import { forwardStream } from './forward-stream.js';
+import { type ForwardedBody, forwardedBody, forwardedPath, hasBody } from './forwarded-body.js';
 import { Forwarding } from './forwarding.js';
 import { requestFields } from './request-fields.js';
+import { StreamAgent } from './stream-agent.js';
 
 /** Streams may be silent for so long, in ms; an event stream sends a comment far more often. */
 const STREAM_SILENCE_MS = 120_000;
@@ -13,11 +15,10 @@ const STREAM_SILENCE_MS = 120_000;
 function dispatchOptions(
   exchange: Exchange,
   route: RoutePolicy,
-  { body, length, contentType }: ForwardedBody,
+  { body, contentType }: ForwardedBody,
   protocol: 'http' | 'https',
 ): Dispatcher.DispatchOptions {
   const headers = requestFields(exchange, protocol);
-  if (length !== undefined) headers.push('content-length', length);
   if (contentType !== undefined) {
     const at = headers.indexOf('content-type');
     if (at >= 0) headers[at + 1] = contentType;
@@ -52,6 +53,21 @@ export function createForwarder({ upstream, logger, protocol }: ForwarderParts):
       error: failure.cause ?? failure,
     });
   };
+  const agents = new Map<ServiceName, StreamAgent>();
+  const agentOf = (service: ServiceName) => {
+    let agent = agents.get(service);
+    if (!agent) {
+      agent = new StreamAgent(upstream(service));
+      agents.set(service, agent);
+    }
+    return agent;
+  };
+  const stream = (exchange: Exchange, { service }: RoutePolicy) =>
+    forwardStream(
+      exchange,
+      { agent: agentOf(service), path: forwardedPath(exchange), headers: requestFields(exchange, protocol) },
+      new Forwarding(exchange, ended),
+    );
   const send = (exchange: Exchange, route: RoutePolicy, body: ForwardedBody) => {
     if (exchange.response.headersSent || exchange.response.destroyed) return;
     upstream(route.service).dispatch(dispatchOptions(exchange, route, body, protocol), new Forwarding(exchange, ended));
@@ -60,6 +76,10 @@ export function createForwarder({ upstream, logger, protocol }: ForwarderParts):
     const { route } = exchange;
     try {
       if (!route) throw new Error('A request without a route was to be forwarded');
+      if (route.consumes === 'stream' && hasBody(exchange)) {
+        stream(exchange, route);
+        return;
+      }
       const body = forwardedBody(exchange);
       if (!(body instanceof Promise)) send(exchange, route, body);
       else {

@@ -140,17 +140,12 @@ export function createFront(options: FrontOptions, serve: (exchange: Exchange) =
   const server = tls ? createSecureServer({ ...LISTENER, ...tls }, take) : createServer(LISTENER, take);
   server.maxHeadersCount = MAX_HEADERS;
   server.timeout = SOCKET_IDLE_MS;
-  // The body is asked for only when the chain has let the request pass: a refusal costs the client nothing.
+  // The body is asked for by whoever reads it, after the chain has let the request pass: a refusal costs the client
+  // nothing.
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-    runChain(
-      steps,
-      open(request, response),
-      (exchange) => {
-        response.writeContinue();
-        serve(exchange);
-      },
-      crashed,
-    );
+    const exchange = open(request, response);
+    exchange.awaitsContinue = true;
+    runChain(steps, exchange, serve, crashed);
   });
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     const exchange = open(request, response);
