@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { Sessions, TokenTrust, UserDirectory } from '@nexus/contracts';
-import { AppError } from '@nexus/kernel';
+import { AppError, uuidv7 } from '@nexus/kernel';
 import { testContext, testServiceContext } from '@nexus/testing';
+import { z } from 'zod';
 import { CompositionError, compose, parseTargets } from './compose.js';
 import { defineService, type PortToken } from './define-service.js';
 import { localPort } from './local-port.js';
@@ -74,7 +75,7 @@ describe('a local port', () => {
     revokeAll: async () => ({ revoked: 1 }),
   };
   const port = localPort(Sessions as PortToken, () => provider) as unknown as Sessions;
-  const input = { user_id: 'x', reason: 'spec' };
+  const input = { user_id: uuidv7(), reason: 'spec' };
 
   test('calls its provider', async () => {
     expect(await port.revokeAll(testContext(), input)).toEqual({ revoked: 1 });
@@ -94,7 +95,7 @@ describe('a local port', () => {
       port: {
         name: 'x',
         streams: [],
-        methods: { act: { input: {}, output: {}, idempotent: true, serviceActor: false } },
+        methods: { act: { input: z.unknown(), output: z.unknown(), idempotent: true, serviceActor: false } },
       },
     } as unknown as PortToken;
     const strict = localPort(only, () => ({ act: async () => 'done' })) as unknown as {

@@ -253,9 +253,8 @@ class Suite<T extends object> {
       ['learns that its caller is gone', this.abort],
       ['is heard with its own errors', this.appErrors],
       ['tells nothing about a crash', this.crashes],
+      ['is never asked with an input that breaks the contract', this.invalidInput],
     ];
-    if (this.side === 'remote')
-      cases.push(['is never asked with an input that breaks the contract', this.invalidInput]);
     if (this.token.port.streams.length > 0) cases.push(['tells each entry of its streams', this.streams]);
     return cases.map(([name, run]) => ({ name: `${this.token.port.name}, ${this.side}: ${name}`, run }));
   }
