@@ -15,10 +15,13 @@ const swc = [
 ];
 
 export default {
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/tools/test/jest-environment.mjs',
+  testSequencer: '<rootDir>/tools/test/spec-order.mjs',
   reporters: ['default', '<rootDir>/tools/check/jest-summary.mjs'],
   globalSetup: '<rootDir>/tools/postgres/jest-global-setup.mjs',
   globalTeardown: '<rootDir>/tools/postgres/jest-global-teardown.mjs',
+  // A busy machine takes its time; nothing waits for this when all is well.
+  testTimeout: 30_000,
   testRegex: '\\.spec\\.ts$',
   testPathIgnorePatterns: ['/node_modules/', '/dist/', '/test/acceptance/', '/test/readme/', '/test/verify/'],
   modulePathIgnorePatterns: ['<rootDir>/dist/'],

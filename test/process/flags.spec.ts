@@ -9,9 +9,12 @@ const SETTINGS = {
   AUTH_SECRET: 'a planted secret of forty characters, here',
 };
 
+const { NODE_COMPILE_CACHE } = process.env;
+const compileCache = NODE_COMPILE_CACHE ? { NODE_COMPILE_CACHE } : {};
+
 function run(args: readonly string[], env: Record<string, string> = SETTINGS) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
-    env: { PATH: process.env.PATH, ...env },
+    env: { PATH: process.env.PATH, ...compileCache, ...env },
     encoding: 'utf8',
     timeout: 30_000,
   });

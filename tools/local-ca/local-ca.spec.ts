@@ -140,7 +140,7 @@ describe('ensureLocalCa', () => {
   it('issues anew under another trust domain', async () => {
     await ensureOne();
     const { uris, cert, env } = await ensureOne({ trustDomain: 'example.org', namespace: 'dev' });
-    expect(uri).toBe('spiffe://example.org/ns/dev/sa/auth');
+    expect(uris).toEqual(['spiffe://example.org/ns/dev/sa/auth']);
     expect(new X509Certificate(read(cert)).subjectAltName).toContain(`URI:${uris[0]},`);
     expect(env.TRUST_DOMAIN).toBe('example.org');
   });

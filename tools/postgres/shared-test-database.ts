@@ -1,9 +1,9 @@
 import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { identityOf, isAlive } from '../launcher/file-lock.mjs';
 import { type Postgres, startPostgres } from './embedded.ts';
 import { followCluster, ownerFile } from './location.ts';
+import { memoryFolder } from './memory-folder.ts';
 import { stopOrphans } from './processes.ts';
 
 /** The name of a folder tells which process it belongs to: its pid and its start time. */
@@ -43,7 +43,7 @@ async function removeLeftovers(parent: string): Promise<void> {
 export async function startSharedTestDatabase(
   options: { env?: NodeJS.ProcessEnv; parent?: string } = {},
 ): Promise<SharedTestDatabase> {
-  const { env = process.env, parent = tmpdir() } = options;
+  const { env = process.env, parent = memoryFolder() } = options;
   const given = env.NEXUS_TEST_DATABASE_URL;
   if (given) return { url: given, stop: async () => undefined };
   await removeLeftovers(parent);

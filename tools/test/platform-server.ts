@@ -6,9 +6,11 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { familyOf, type Process, stillRunning } from './process-tree.ts';
+import { familyOf, stillRunning } from './process-tree.ts';
+import type { StepContext } from './run-steps.ts';
+import { endAll } from './step-process.ts';
 
-const START_MS = 60_000;
+const START_MS = 120_000;
 /** The launcher promises to be gone within 10 s. */
 const STOP_MS = 11_000;
 const KEPT_CHARS = 16 * 1024;
@@ -21,7 +23,7 @@ const MACHINE =
 export interface ServerUnderTest {
   readonly env: Readonly<Record<string, string>>;
   /** @throws Error unless it ends cleanly and leaves no process behind */
-  stop(): Promise<void>;
+  stop(context: Pick<StepContext, 'print'>): Promise<void>;
 }
 
 async function freePorts(count: number): Promise<number[]> {
@@ -50,9 +52,9 @@ class Launcher {
   said = '';
   readonly exited: Promise<void>;
 
-  constructor(root: string, env: NodeJS.ProcessEnv) {
+  constructor(root: string, env: NodeJS.ProcessEnv, args: readonly string[]) {
     // With a channel: if this process is killed, the launcher notices and stops everything.
-    this.child = spawn(process.execPath, [path.join(root, 'tools/launcher/main.ts')], {
+    this.child = spawn(process.execPath, [path.join(root, 'tools/launcher/main.ts'), ...args], {
       cwd: root,
       env,
       detached: true,
@@ -98,17 +100,39 @@ function lastLog(dataDir: string): string {
   }
 }
 
+/** Free ports: one after the other, `count` of them, and others wherever they are. */
+async function freeRange(count: number, more: number): Promise<{ first: number; others: number[] }> {
+  for (;;) {
+    const [first = 0] = await freePorts(1);
+    const servers = Array.from({ length: count }, (_, i) => createServer().listen(first + i, '127.0.0.1'));
+    const listening = await Promise.allSettled(servers.map((server) => once(server, 'listening')));
+    const others = await freePorts(more);
+    await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))));
+    if (listening.every(({ status }) => status === 'fulfilled')) return { first, others };
+  }
+}
+
+const SERVICES = ['AUTH', 'USER', 'PROJECT', 'FILE', 'NOTIFICATION'];
+
 /**
- * Starts the platform as one process through its launcher: on free ports, on an empty data directory, and with nothing
- * set but what the acceptance suite asks for (test/acceptance/README.md).
+ * Starts the platform through its launcher, as one process or as six: on free ports, on an empty data directory, and with
+ * nothing set but what the acceptance suite asks for (test/acceptance/README.md).
+ * @throws Error when it is not ready in time, or the step is to end; nothing is left running
  */
-export async function startPlatform(root: string): Promise<ServerUnderTest> {
+export async function startPlatform(
+  root: string,
+  { signal, print }: StepContext,
+  { split = false } = {},
+): Promise<ServerUnderTest> {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'nexus-test-'));
   // So that the account of the database can enter, where it is another one.
   chmodSync(dataDir, 0o711);
-  const [port, managementPort] = await freePorts(2);
+  // The management ports of the services follow that of the edge.
+  const managementPorts = split ? SERVICES.length + 1 : 1;
+  const { first: managementPort, others } = await freeRange(managementPorts, SERVICES.length + 1);
+  const [port, ...servicePorts] = others;
   const [adminEmail, adminPassword] = ['admin@example.test', `Lantern-${randomBytes(9).toString('base64url')}`];
-  const launcher = new Launcher(root, {
+  const env = {
     ...machineEnv(),
     NEXUS_DATA_DIR: dataDir,
     PORT: String(port),
@@ -117,29 +141,35 @@ export async function startPlatform(root: string): Promise<ServerUnderTest> {
     ADMIN_PASSWORD: adminPassword,
     TRUSTED_PROXIES: '127.0.0.1',
     CORS_ORIGINS: 'https://app.example.test',
-  });
-  const managementUrl = `http://127.0.0.1:${managementPort}`;
+    ...(split ? Object.fromEntries(SERVICES.map((name, i) => [`NEXUS_${name}_PORT`, String(servicePorts[i])])) : {}),
+  };
+  const launcher = new Launcher(root, env, split ? ['--split'] : []);
+  const managementUrls = Array.from({ length: managementPorts }, (_, i) => `http://127.0.0.1:${managementPort + i}`);
   const server = {
     env: {
       NEXUS_BASE_URL: `http://127.0.0.1:${port}`,
-      NEXUS_MANAGEMENT_URL: managementUrl,
+      NEXUS_MANAGEMENT_URL: managementUrls.join(','),
       NEXUS_ADMIN_EMAIL: adminEmail,
       NEXUS_ADMIN_PASSWORD: adminPassword,
     },
-    stop: () => stopPlatform(launcher, dataDir),
+    stop: (context: Pick<StepContext, 'print'>) => stopPlatform(launcher, dataDir, context.print),
   };
   const deadline = Date.now() + START_MS;
-  while (!launcher.gone && Date.now() < deadline) {
-    if (await isReady(managementUrl)) return server;
+  while (!launcher.gone && !signal.aborted && Date.now() < deadline) {
+    if ((await Promise.all(managementUrls.map(isReady))).every(Boolean)) return server;
     await sleep(50);
   }
   const how = launcher.gone ? `ended with ${launcher.ending}` : `was not ready within ${START_MS / 1000} s`;
-  process.stderr.write(`${launcher.said}\n${lastLog(dataDir)}\n`);
-  await server.stop().catch(() => undefined);
-  throw new Error(`the platform ${how}`);
+  if (!signal.aborted) tell(launcher, dataDir, print);
+  await server.stop({ print: () => undefined }).catch(() => undefined);
+  throw new Error(signal.aborted ? 'ended while it started' : `the platform ${how}`);
 }
 
-async function stopPlatform(launcher: Launcher, dataDir: string): Promise<void> {
+function tell(launcher: Launcher, dataDir: string, print: (line: string) => void): void {
+  for (const line of `${launcher.said}\n${lastLog(dataDir)}`.split('\n')) print(line);
+}
+
+async function stopPlatform(launcher: Launcher, dataDir: string, print: (line: string) => void): Promise<void> {
   const family = launcher.gone ? [] : familyOf(launcher.child.pid ?? 0);
   const endedBefore = launcher.gone ? launcher.ending : undefined;
   const database = databaseDir(dataDir);
@@ -154,25 +184,13 @@ async function stopPlatform(launcher: Launcher, dataDir: string): Promise<void> 
     if (left.length > 0)
       throw new Error(`the platform left behind ${left.map(({ name, pid }) => `${name} (${pid})`).join(', ')}`);
   } catch (error) {
-    process.stderr.write(`${launcher.said}\n${lastLog(dataDir)}\n`);
+    tell(launcher, dataDir, print);
     throw error;
   } finally {
-    await endAll(stillRunning(family));
+    await endAll(stillRunning(family), 0);
     rmSync(dataDir, { recursive: true, force: true });
     removeDatabase(database);
   }
-}
-
-async function endAll(processes: readonly Process[]): Promise<void> {
-  for (const { pid } of processes) {
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // It has gone meanwhile.
-    }
-  }
-  const deadline = Date.now() + 2000;
-  while (stillRunning(processes).length > 0 && Date.now() < deadline) await sleep(20);
 }
 
 function removeDatabase(folder: string): void {
