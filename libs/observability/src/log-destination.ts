@@ -52,9 +52,11 @@ const GONE = new Set(['EPIPE', 'EBADF', 'ECONNRESET', 'ENXIO', 'ERR_STREAM_DESTR
 const FULL = new Set(['EAGAIN', 'EWOULDBLOCK', 'EBUSY', 'EINTR']);
 const MAX_RETRY_FULL_MS = 64;
 const RETRY_FAULT_MS = 1_000;
-/** A write that a pool thread has begun takes microseconds while somebody reads. */
-const THREAD_GRACE_MS = 20;
+/** A write that a pool thread has begun takes microseconds while somebody reads, once the thread gets a processor. */
+const THREAD_GRACE_MS = 100;
 const STAGING_BYTES = 128 * 1024;
+/** What Linux writes to a pipe in one piece, in bytes (pipe(7)); POSIX asks for 512 at least. */
+const PIPE_BUF = 4096;
 const encoder = new TextEncoder();
 
 function pause(ms: number): void {
@@ -164,11 +166,13 @@ export class FdDestination implements LogDestination {
       this.pending += this.lossLine(this.lost - this.told);
       this.told = this.lost;
     }
-    this.chunk = this.encode(this.pending);
-    this.chunkLines = this.pendingLines;
+    const text = this.threaded ? atomicPart(this.pending) : this.pending;
+    const whole = text.length === this.pending.length;
+    this.chunk = this.encode(text);
+    this.chunkLines = whole ? this.pendingLines : text.split('\n').length - 1;
     this.offset = 0;
-    this.pending = '';
-    this.pendingLines = 0;
+    this.pending = whole ? '' : this.pending.slice(text.length);
+    this.pendingLines -= this.chunkLines;
     return true;
   }
 
@@ -245,6 +249,19 @@ export class FdDestination implements LogDestination {
     this.waiters = [];
     for (const wake of waiters) wake();
   }
+}
+
+/**
+ * As many lines as a pipe takes in one piece. At an exit the last lines are written while a thread may still be at its
+ * own: what is atomic cannot be torn apart.
+ */
+function atomicPart(text: string): string {
+  if (Buffer.byteLength(text) <= PIPE_BUF) return text;
+  let characters = PIPE_BUF;
+  // UTF-8 has three bytes at most for a UTF-16 unit.
+  if (Buffer.byteLength(text.slice(0, characters)) > PIPE_BUF) characters = Math.floor(PIPE_BUF / 3);
+  const end = text.lastIndexOf('\n', characters - 1) + 1;
+  return text.slice(0, end || text.indexOf('\n') + 1 || text.length);
 }
 
 function codeOf(error: unknown): string {
