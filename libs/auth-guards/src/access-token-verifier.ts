@@ -1,9 +1,9 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import type { PublicJwk, TokenTrust } from '@nexus/contracts';
 import { type CallContext, errors, ROLES, type UserActor } from '@nexus/kernel';
-import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { challenge } from './authorise.js';
+import { RecentMap } from './recent-map.js';
 import type { RevocationList } from './revocation-list.js';
 
 export interface VerifierOptions {
@@ -41,7 +41,7 @@ const MAX_TOKEN_LENGTH = 4096;
 const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 /** Of a token that is remembered: an ES256 signature in base64url. Shorter than the token, so found in less time. */
 const SIGNATURE_LENGTH = 86;
-const CACHED_TOKENS = 20_000;
+const CACHED_TOKENS = 10_000;
 const RECHECK_MS = 60_000;
 const CLOCK_SKEW_S = 5;
 /** An unknown key id makes us ask for the keys, but not more often than this, whoever sends rubbish. */
@@ -52,7 +52,7 @@ const KEY_REFRESH_MS = 5_000;
  * remembered by its full text for at most a minute; whether its session still stands is asked every time.
  */
 export class AccessTokenVerifier {
-  private readonly checked = new LRUCache<string, Checked>({ max: CACHED_TOKENS });
+  private readonly checked = new RecentMap<string, Checked>(CACHED_TOKENS);
   private keys = new Map<string, KeyObject>();
   private keysAt = Number.NEGATIVE_INFINITY;
   private loading: Promise<void> | undefined;

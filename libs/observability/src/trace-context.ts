@@ -67,24 +67,26 @@ export function parseTracestate(header: HeaderValue): string | undefined {
   return members.length === 0 || members.length > MAX_MEMBERS ? undefined : members.join(',');
 }
 
-const pool = Buffer.allocUnsafe(4096);
-let used = pool.length;
+const random = Buffer.allocUnsafe(2048);
+/** Hexadecimal digits that nobody had yet: written once for many ids, of which each is a slice. */
+let digits = '';
+let used = 0;
 
-function randomHex(bytes: 8 | 16, never: string): string {
+function randomHex(length: 16 | 32, never: string): string {
   for (;;) {
-    if (used + bytes > pool.length) {
-      randomFillSync(pool);
+    if (used + length > digits.length) {
+      digits = randomFillSync(random).toString('hex');
       used = 0;
     }
-    const text = pool.toString('hex', used, used + bytes);
-    used += bytes;
+    const text = digits.slice(used, used + length);
+    used += length;
     if (text !== never) return text;
   }
 }
 
 /** A new span id: 16 lower-case hex digits, not all zero. */
 export function newSpanId(): string {
-  return randomHex(8, NO_SPAN);
+  return randomHex(16, NO_SPAN);
 }
 
 /**
@@ -95,7 +97,7 @@ export function newSpanId(): string {
  */
 export function startTrace(traceparent?: HeaderValue, tracestate?: HeaderValue, sampleRoot = false): TraceContext {
   const parent = traceparent === undefined ? undefined : parseTraceparent(traceparent);
-  if (!parent) return { traceId: randomHex(16, NO_TRACE), spanId: newSpanId(), sampled: sampleRoot };
+  if (!parent) return { traceId: randomHex(32, NO_TRACE), spanId: newSpanId(), sampled: sampleRoot };
   const { traceId, sampled } = parent;
   const state = tracestate === undefined ? undefined : parseTracestate(tracestate);
   const spanId = newSpanId();

@@ -123,8 +123,25 @@ function parse(text: string | undefined): string | number[] | undefined {
  * @returns `undefined` for what is not an address
  */
 export function canonicalAddress(text: string | undefined): string | undefined {
-  const parsed = parse(text);
-  return typeof parsed === 'object' ? format(parsed) : parsed;
+  if (text === undefined || text.length > MAX_TEXT) return undefined;
+  let known = canonical.get(text);
+  if (known === undefined) {
+    const parsed = parse(text);
+    known = typeof parsed === 'object' ? format(parsed) : (parsed ?? '');
+    remember(canonical, text, known);
+  }
+  return known === '' ? undefined : known;
+}
+
+/** A few clients send most requests, each over and over again from the same address. */
+const MAX_REMEMBERED = 2_048;
+/** By the text as it was given; '' for what is not an address. */
+const canonical = new Map<string, string>();
+const keys = new Map<string, AddressKey>();
+
+function remember<V>(map: Map<string, V>, text: string, value: V): void {
+  if (map.size >= MAX_REMEMBERED) map.clear();
+  map.set(text, value);
 }
 
 /**
@@ -132,7 +149,16 @@ export function canonicalAddress(text: string | undefined): string | undefined {
  * subscriber holds. Whatever is not an address shares the key `unknown`.
  */
 export function addressKey(text: string | undefined): AddressKey {
-  const parsed = parse(text);
+  if (text === undefined || text.length > MAX_TEXT) return 'unknown' as AddressKey;
+  let known = keys.get(text);
+  if (known === undefined) {
+    known = keyOf(parse(text));
+    remember(keys, text, known);
+  }
+  return known;
+}
+
+function keyOf(parsed: string | number[] | undefined): AddressKey {
   if (typeof parsed !== 'object') return (parsed ?? 'unknown') as AddressKey;
   const [a, b, c, d] = parsed as [number, number, number, number];
   return `${a.toString(16)}:${b.toString(16)}:${c.toString(16)}:${d.toString(16)}::/64` as AddressKey;
