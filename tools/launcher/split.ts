@@ -6,6 +6,9 @@ import type { Settings } from './settings.ts';
 import { StartError } from './start-error.mjs';
 
 const MIGRATION_MS = 60_000;
+const RENEWAL_MS = 12 * 3_600_000;
+/** They stop together, so none waits for clients to go elsewhere. */
+const STOP_AT_ONCE = { SHUTDOWN_DRAIN_MS: '0', SHUTDOWN_IDLE_MS: '0' };
 
 export interface SplitOptions extends Omit<AppOptions, 'args'> {
   readonly settings: Settings;
@@ -21,6 +24,7 @@ export class SplitApplication implements Application {
   readonly exited: Promise<void>;
   #ended: () => void = () => undefined;
   #stopping = false;
+  #renewal: NodeJS.Timeout | undefined;
 
   constructor(options: SplitOptions) {
     this.#options = options;
@@ -39,7 +43,9 @@ export class SplitApplication implements Application {
   }
 
   #start(args: readonly string[], env: NodeJS.ProcessEnv): AppProcess {
-    const app = new AppProcess({ ...this.#options, args, env: { ...this.#options.env, ...env } });
+    const given = this.#options.env;
+    const atOnce = Object.entries(STOP_AT_ONCE).filter(([name]) => !given[`${name}_FILE`]);
+    const app = new AppProcess({ ...this.#options, args, env: { ...Object.fromEntries(atOnce), ...given, ...env } });
     this.#processes.push(app);
     this.#options.onProcess();
     return app;
@@ -59,7 +65,10 @@ export class SplitApplication implements Application {
     onProgress('Preparing certificates');
     const ports = settings.services;
     const services = ports.map(({ name }) => name);
-    const identities = await ensureLocalCa(join(settings.dataDir, 'tls'), ['gateway', ...services]);
+    const certificates = () => ensureLocalCa(join(settings.dataDir, 'tls'), ['gateway', ...services]);
+    const identities = await certificates();
+    // What runs for weeks outlives its certificates; the processes take up new ones by themselves.
+    this.#renewal = setInterval(() => void certificates().catch(() => undefined), RENEWAL_MS).unref();
     onProgress('Migrating the database');
     await this.#migrate();
     onProgress('Starting the services');
@@ -96,6 +105,7 @@ export class SplitApplication implements Application {
   /** The gateway first, so that nobody sends to a service that has gone. */
   async stop(ms: number, urgent: AbortSignal): Promise<void> {
     this.#stopping = true;
+    clearInterval(this.#renewal);
     const deadline = Date.now() + ms;
     const [gateway, ...others] = [...this.#processes].reverse().sort((a, b) => rank(a) - rank(b));
     await gateway?.stop(ms / 2, urgent);

@@ -28,6 +28,23 @@ export async function freePort(): Promise<number> {
   });
 }
 
+/** The first of so many ports in a row that nobody listens on. */
+export async function freeRange(count: number): Promise<number> {
+  for (;;) {
+    const first = await freePort();
+    const free = await Promise.all(Array.from({ length: count }, (_, i) => isFree(first + i)));
+    if (free.every(Boolean)) return first;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
+
 /** One run of the launcher around the stand-in application, as a process of its own. */
 export class LauncherRun {
   readonly dataDir: string;
@@ -43,7 +60,7 @@ export class LauncherRun {
     const inherited = Object.entries(process.env).filter(
       ([name]) => !/^(?:NEXUS_|ADMIN_|DATABASE_)|^NODE_OPTIONS$/.test(name),
     );
-    this.child = spawn(process.execPath, [join(import.meta.dirname, 'start-fake.ts')], {
+    this.child = spawn(process.execPath, [join(import.meta.dirname, options.script ?? 'start-fake.ts')], {
       env: {
         ...Object.fromEntries(inherited),
         NEXUS_DATA_DIR: dataDir,
@@ -67,7 +84,12 @@ export class LauncherRun {
 
   /** A run on ports that were free a moment ago. */
   static async start(dataDir: string, options: RunOptions = {}): Promise<LauncherRun> {
-    return new LauncherRun(dataDir, options.port ?? (await freePort()), await freePort(), options);
+    return new LauncherRun(
+      dataDir,
+      options.port ?? (await freePort()),
+      options.managementPort ?? (await freePort()),
+      options,
+    );
   }
 
   /** The same, waited for until the banner is there. */
@@ -120,7 +142,10 @@ export class LauncherRun {
 }
 
 export interface RunOptions {
+  /** Beside this file; around the stand-in for one process by default. */
+  readonly script?: string;
   readonly port?: number;
+  readonly managementPort?: number;
   readonly env?: Record<string, string>;
   readonly account?: { uid: number; gid: number };
 }
