@@ -133,7 +133,7 @@ export default {
       name: 'testing-in-product',
       severity: 'error',
       comment: '@nexus/testing is for specs and test/ alone',
-      from: { path: '^(apps|libs)/', pathNot: [SPEC, TESTING] },
+      from: { path: '^(apps|libs)/', pathNot: [SPEC, TESTING, '^apps/[^/]+/test/'] },
       to: { path: TESTING },
     },
     ...layerRules(),

@@ -3,15 +3,23 @@ import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BenchDatabase, type StatementCount } from './database.ts';
+import { originAnswer } from './gateway/origin-answer.ts';
+import { GatewayStage } from './gateway/stage.ts';
 import { call } from './http-call.ts';
 import { LOAD_WORKER, LoadProcess } from './load/load-process.ts';
 import { type Cores, rssMb, settled } from './machine.ts';
 import { Product } from './product.ts';
 import { Reaper } from './reaper.ts';
-import { prepareReferences, type ReferenceName, startReference } from './references.ts';
+import { isReference, prepareReferences, type ReferenceName, startReference } from './references.ts';
 import { sampleData } from './sample-data.ts';
-import type { ContestantName, RequestPlans, Scenario } from './scenarios.ts';
-import { childEnv, endChild, type ServedProcess } from './served-process.ts';
+import {
+  type ContestantName,
+  PRODUCT_SCENARIO_NAMES,
+  PROFILED_CONTESTANTS,
+  type RequestPlans,
+  type Scenario,
+} from './scenarios.ts';
+import { childEnv, endChild, HOST, ServedProcess, type Subject } from './served-process.ts';
 
 /** A reference whose answer differs from that of Nexus by more than this share of its size would not be comparable. */
 const SIZE_TOLERANCE = 0.02;
@@ -21,12 +29,16 @@ export interface ArenaOptions {
   cores: Cores | undefined;
   /** The entry of the build to measure; without one the references that need no database are measured alone. */
   main: string | undefined;
+  /** Nexus's own processes can be asked for CPU profiles, and its references are left out. */
+  profile: boolean;
   log: (line: string) => void;
 }
 
 /** Everything that runs during a benchmark: database, load generator and contestants, started and stopped together. */
 export class Arena {
-  readonly contestants = new Map<ContestantName, ServedProcess>();
+  readonly contestants = new Map<ContestantName, Subject>();
+  /** Every process that was started under its id, contestant or not. */
+  readonly processes = new Map<number, ServedProcess>();
   /** Resident set of every contestant after its start, before any load, in MB. */
   readonly idleRss = new Map<ContestantName, number>();
   #cleanups: (() => Promise<unknown> | unknown)[] = [];
@@ -35,9 +47,23 @@ export class Arena {
   #database: BenchDatabase | undefined;
   #load: LoadProcess | undefined;
   #plans: (() => Promise<RequestPlans>) | undefined;
+  #product: Product | undefined;
+  #gateway: GatewayStage | undefined;
+  #options: (ArenaOptions & { folder: string }) | undefined;
 
   get database(): BenchDatabase {
     return required(this.#database);
+  }
+
+  /** Absent when nothing that is measured needs a database. */
+  get databaseVersion(): string | undefined {
+    return this.#database?.version;
+  }
+
+  /** What else took part, for the report. */
+  facts(): string[] {
+    const nginx = this.#gateway?.nginx;
+    return nginx === undefined ? [] : [`nginx ${nginx.version}`];
   }
 
   get load(): LoadProcess {
@@ -49,12 +75,22 @@ export class Arena {
     return required(this.#plans)();
   }
 
-  async open({ scenarios, cores, main, log }: ArenaOptions): Promise<void> {
+  get product(): Product {
+    return required(this.#product);
+  }
+
+  get gateway(): GatewayStage {
+    return required(this.#gateway);
+  }
+
+  async open(options: ArenaOptions): Promise<void> {
+    const { scenarios, cores, main, profile, log } = options;
     if (main !== undefined && !existsSync(main)) throw new Error(`${main} does not exist: build Nexus first`);
     const folder = mkdtempSync(join(tmpdir(), 'nexus-bench-'));
     // PostgreSQL runs as another user when we are root, and has to reach its data.
     chmodSync(folder, 0o711);
     await this.#onClose(() => rmSync(folder, { recursive: true, force: true }));
+    this.#options = { ...options, folder };
     log('starting PostgreSQL');
     const database = await BenchDatabase.start(join(folder, 'postgres'));
     this.#database = database;
@@ -68,35 +104,72 @@ export class Arena {
       this.#plans = async () => sample.plans;
     } else {
       log('starting Nexus');
-      const product = await Product.start({ main, databaseUrl: database.url, folder, cores });
+      const product = await Product.start({ main, databaseUrl: database.url, folder, cores, inspect: profile });
       await this.#onClose(() => product.stop());
+      this.#product = product;
+      this.#watch(product.served);
       await this.#admit('nexus', product.served);
       log('registering accounts, creating projects');
       data = await product.prepare();
       this.#plans = () => product.plans();
     }
 
-    const options = { database, data, folder, cores };
-    prepareReferences(options);
-    for (const name of new Set(scenarios.flatMap((scenario) => scenario.contestants))) {
+    const given = { database, data, folder, cores };
+    prepareReferences(given);
+    for (const name of contestantsOf(scenarios)) {
       // (c) works on the tables that Nexus has made.
-      if (name === 'nexus' || (name === 'raw-fastify-pg' && main === undefined)) continue;
+      if (!isReference(name) || profile || (name === 'raw-fastify-pg' && main === undefined)) continue;
       log(`starting ${name}`);
-      await this.#startReference(name, options);
+      await this.#startReference(name, given);
     }
-    for (const scenario of scenarios)
-      await this.#checkSizes(scenario, JSON.stringify(data.answers[scenario.name]).length);
+    for (const scenario of scenarios) {
+      const name = PRODUCT_SCENARIO_NAMES.find((own) => own === scenario.name);
+      if (name !== undefined) await this.#checkSizes(scenario, JSON.stringify(data.answers[name]).length);
+    }
+  }
+
+  /** Starts the platform as several processes, and everyone whom the gateway is compared with. */
+  async openGateway(): Promise<GatewayStage> {
+    const { scenarios, cores, main, profile, log, folder } = required(this.#options);
+    if (main === undefined) throw new Error('without Nexus there is no gateway');
+    log('starting the platform as several processes');
+    const { settings } = this.product;
+    const started = async (served: ServedProcess) => {
+      this.#watch(served);
+      await this.#onClose(() => served.stop());
+    };
+    const stage = await GatewayStage.open({ main, settings, folder, cores, inspect: profile, log, started });
+    this.#gateway = stage;
+    for (const name of contestantsOf(scenarios)) {
+      if (name === 'nexus' || isReference(name) || (profile && !PROFILED_CONTESTANTS.has(name))) continue;
+      const subject = await stage.contestant(name);
+      if (subject !== undefined) await this.#admit(name, subject);
+    }
+    for (const scenario of scenarios) {
+      if (scenario.name === 'proxied-get' || scenario.name === 'mtls-get') await this.#checkAnswers(scenario);
+    }
+    return stage;
+  }
+
+  /** Stops contestants that are not needed any more, so that they disturb nobody and hold nothing. */
+  async retire(scenarios: readonly Scenario[], next: readonly Scenario[]): Promise<void> {
+    const needed = contestantsOf(next);
+    for (const name of contestantsOf(scenarios)) {
+      if (needed.has(name) || !isReference(name)) continue;
+      for (const pid of this.contestants.get(name)?.pids ?? []) await this.processes.get(pid)?.stop();
+      this.contestants.delete(name);
+    }
   }
 
   /** Which statements one request of the scenario runs. */
   async statementsOf(scenario: Scenario, contestant: ContestantName): Promise<StatementCount[]> {
     const served = required(this.contestants.get(contestant));
     const spec = required((await this.plans())[scenario.name].requests[0]);
-    await settled(served.pid);
+    await settled(served.pids);
     let counter = 10 ** 11;
     return this.database.statementsOf(async () => {
       counter += 1;
-      await call(served.origin, spec, counter);
+      await call(originOf(served), spec, counter);
     });
   }
 
@@ -137,14 +210,37 @@ export class Arena {
   async #startReference(name: ReferenceName, options: Parameters<typeof startReference>[1]): Promise<void> {
     const served = await startReference(name, options);
     await this.#onClose(() => served.stop());
+    this.#watch(served);
     await this.#admit(name, served);
   }
 
-  async #admit(name: ContestantName, served: ServedProcess): Promise<void> {
+  #watch(served: ServedProcess): void {
     this.#reaper.watch(served.pid);
-    if (!(await settled(served.pid))) throw new Error(`${name} does not become idle after its start`);
-    this.idleRss.set(name, rssMb(served.pid));
-    this.contestants.set(name, served);
+    this.processes.set(served.pid, served);
+  }
+
+  async #admit(name: ContestantName, subject: Subject): Promise<void> {
+    if (!(await settled(subject.pids))) throw new Error(`${name} does not become idle after its start`);
+    this.idleRss.set(
+      name,
+      subject.pids.reduce((sum, pid) => sum + rssMb(pid), 0),
+    );
+    this.contestants.set(name, subject);
+  }
+
+  /** @throws when a proxy does not pass the upstream's answer on as it is */
+  async #checkAnswers(scenario: Scenario): Promise<void> {
+    const spec = required((await this.plans())[scenario.name].requests[0]);
+    for (const name of scenario.contestants) {
+      const served = this.contestants.get(name);
+      if (served === undefined) continue;
+      const { status, text } = await call(originOf(served), spec);
+      if (status !== 200 || text !== originAnswer()) {
+        throw new Error(
+          `${name} answers ${scenario.name} with ${status}, and not as the upstream: ${text.slice(0, 500)}`,
+        );
+      }
+    }
   }
 
   /** @throws when a reference answers a scenario with another status or another size than Nexus */
@@ -153,7 +249,7 @@ export class Arena {
     for (const name of scenario.contestants) {
       const served = this.contestants.get(name);
       if (served === undefined || name === 'nexus') continue;
-      const { status, text } = await call(served.origin, required(plan.requests[0]));
+      const { status, text } = await call(originOf(served), required(plan.requests[0]));
       if (status !== plan.expectedStatus || Math.abs(text.length - expected) > expected * SIZE_TOLERANCE) {
         throw new Error(
           `${name} answers ${scenario.name} with ${status} and ${text.length} characters, not ${expected}`,
@@ -161,6 +257,14 @@ export class Arena {
       }
     }
   }
+}
+
+function contestantsOf(scenarios: readonly Scenario[]): Set<ContestantName> {
+  return new Set(scenarios.flatMap((scenario) => scenario.contestants));
+}
+
+function originOf({ port }: Subject): string {
+  return `http://${HOST}:${port}`;
 }
 
 function required<T>(value: T | undefined): T {

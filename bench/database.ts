@@ -4,6 +4,9 @@ import { type Postgres, startPostgres } from '../tools/postgres/embedded.ts';
 /** How many requests a look at the statements takes: enough to tell what a request does from what happens beside it. */
 const WATCHED_REQUESTS = 20;
 
+/** Under this role the reference works, so that its statements are told from those of the job queue. */
+const REFERENCE_ROLE = 'bench_reference';
+
 /** One statement and how often one request runs it. */
 export interface StatementCount {
   /** PostgreSQL's own identity of a statement: the same for texts that mean the same. */
@@ -40,10 +43,18 @@ export class BenchDatabase {
     client.on('error', () => undefined);
     await client.connect();
     await client.query('CREATE EXTENSION pg_stat_statements');
+    await client.query(`CREATE ROLE ${REFERENCE_ROLE} SUPERUSER NOLOGIN`);
     await client.query(`ALTER SYSTEM SET pg_stat_statements.track = 'none'`);
     await client.query('SELECT pg_reload_conf()');
     const { rows } = await client.query<{ server_version: string }>('SHOW server_version');
     return new BenchDatabase(server, rows[0]?.server_version ?? 'unknown', client);
+  }
+
+  /** For the reference that works on the tables of Nexus. */
+  get referenceUrl(): string {
+    const url = new URL(this.url);
+    url.searchParams.set('options', `-c role=${REFERENCE_ROLE}`);
+    return url.href;
   }
 
   /** Runs `request` some times, one after another, and tells which statements each of them caused. */
@@ -54,9 +65,10 @@ export class BenchDatabase {
     await this.client.query('SELECT pg_stat_statements_reset()');
     for (let count = 0; count < WATCHED_REQUESTS; count += 1) await request();
     const { rows } = await this.client.query<{ id: string; query: string; calls: string }>(
-      // What the job queue does for itself, under its own role, belongs to no request.
+      // The services and the reference work under roles of their own. What runs as the login itself is the job queue's
+      // business, which comes in bursts, and the benchmark's own.
       `SELECT queryid AS id, query, calls FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
-       AND userid IS DISTINCT FROM to_regrole('nexus_bus')::oid AND calls >= $1 AND query NOT LIKE '%pg_stat_statements%' ORDER BY calls DESC, query`,
+       AND userid <> current_user::regrole::oid AND calls >= $1 ORDER BY calls DESC, query`,
       [WATCHED_REQUESTS],
     );
     await this.#track('none');

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 
 /** Linux counts CPU time for user space in ticks of 10 ms (USER_HZ) on every architecture that Node supports. */
@@ -49,10 +49,29 @@ export function cpuMs(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 }
 
+/** {@link cpuMs} of several processes together. */
+export function cpuMsOf(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => sum + cpuMs(pid), 0);
+}
+
 /** Resident set of a process, in MB (10^6 bytes). */
 export function rssMb(pid: number): number {
-  const match = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'));
-  if (match === null) throw new Error('the kernel does not report VmRSS');
+  return statusMb(pid, 'VmRSS');
+}
+
+/** Largest resident set of a process since {@link forgetPeakRss}, in MB. */
+export function peakRssMb(pid: number): number {
+  return statusMb(pid, 'VmHWM');
+}
+
+/** From now on the largest resident set counts anew (proc(5): `5` in /proc/pid/clear_refs). */
+export function forgetPeakRss(pid: number): void {
+  writeFileSync(`/proc/${pid}/clear_refs`, '5');
+}
+
+function statusMb(pid: number, field: 'VmRSS' | 'VmHWM'): number {
+  const match = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'latin1'));
+  if (match === null) throw new Error(`the kernel does not report ${field}`);
   return (Number(match[1]) * 1024) / 1e6;
 }
 
@@ -65,16 +84,17 @@ export function coreBusyMs(core: number): number {
   return (user + nice + system + irq + softirq + steal) * TICK_MS;
 }
 
-/** Waits until a process has next to nothing left to do. Returns false when it is still busy after `deadlineMs`. */
-export async function settled(pid: number, deadlineMs = 20_000): Promise<boolean> {
+/** Waits until processes have next to nothing left to do. Returns false when they are still busy after `deadlineMs`. */
+export async function settled(pids: readonly number[], deadlineMs = 20_000): Promise<boolean> {
   const deadline = performance.now() + deadlineMs;
   let quiet = 0;
-  let before = cpuMs(pid);
+  const allowed = SETTLED_CPU_MS * pids.length;
+  let before = cpuMsOf(pids);
   while (quiet < SETTLED_WINDOWS) {
     if (performance.now() > deadline) return false;
     await pause(SETTLED_WINDOW_MS);
-    const now = cpuMs(pid);
-    quiet = now - before <= SETTLED_CPU_MS ? quiet + 1 : 0;
+    const now = cpuMsOf(pids);
+    quiet = now - before <= allowed ? quiet + 1 : 0;
     before = now;
   }
   return true;

@@ -1,8 +1,14 @@
 import type { LoadProcess } from './load/load-process.ts';
 import type { LoadPlan } from './load/protocol.ts';
-import { type Cores, coreBusyMs, cpuMs, pause, rssMb, settled } from './machine.ts';
-import type { ContestantName, RequestPlan, Scenario, ScenarioName } from './scenarios.ts';
-import { HOST, type ServedProcess } from './served-process.ts';
+import { type Cores, coreBusyMs, cpuMsOf, pause, rssMb, settled } from './machine.ts';
+import {
+  type ContestantName,
+  OWN_CONTESTANTS,
+  type RequestPlan,
+  type Scenario,
+  type ScenarioName,
+} from './scenarios.ts';
+import { HOST, type Subject } from './served-process.ts';
 
 /** The kernel counts CPU in ticks of 10 ms: below this a sample would be too coarse. */
 const ENOUGH_CPU_MS = 4_000;
@@ -14,7 +20,7 @@ export interface Sample {
   contestant: ContestantName;
   round: number;
   requests: number;
-  /** CPU time per request of the process under test, in µs. */
+  /** CPU time per request of the processes under test, in µs. */
   cpuMicros: number;
   /** The same, with the work that the requests left to be done after their answers. */
   cpuMicrosWithRest: number;
@@ -44,6 +50,12 @@ export interface MeasureOptions {
   cores: Cores | undefined;
 }
 
+/** Looks on while a sample is taken. */
+export interface Onlooker {
+  begin(): Promise<unknown>;
+  end(): Promise<unknown>;
+}
+
 /** Takes samples one after another with one load process. */
 export class Meter {
   readonly #load: LoadProcess;
@@ -58,32 +70,35 @@ export class Meter {
   async sample(
     scenario: Scenario,
     contestant: ContestantName,
-    served: ServedProcess,
+    served: Subject,
     plan: RequestPlan,
     round: number,
+    onlooker?: Onlooker,
   ): Promise<Sample> {
     const { seconds, warmup, firstWarmup, cores } = this.#options;
-    const { pid } = served;
+    const { pids } = served;
     await this.#load.open(this.#plan(scenario, contestant, served, plan));
     this.#load.start();
     await pause((round === 0 ? firstWarmup : warmup) * 1000);
     const warmed = await this.#load.stop();
     this.#counter = warmed.nextCounter;
-    await settled(pid);
+    await settled(pids);
 
+    await onlooker?.begin();
     await this.#load.open(this.#plan(scenario, contestant, served, plan));
-    const cpuBefore = cpuMs(pid);
+    const cpuBefore = cpuMsOf(pids);
     const coreBefore = cores === undefined ? 0 : coreBusyMs(cores.subject);
     this.#load.start();
-    await this.#untilEnough(pid, cpuBefore, seconds * 1000);
+    await this.#untilEnough(pids, cpuBefore, seconds * 1000);
     const result = await this.#load.stop();
-    const cpu = cpuMs(pid) - cpuBefore;
+    const cpu = cpuMsOf(pids) - cpuBefore;
     const core = cores === undefined ? undefined : coreBusyMs(cores.subject) - coreBefore;
     this.#counter = result.nextCounter;
     served.assertRunning();
-    const rss = rssMb(pid);
-    const restless = !(await settled(pid));
-    const cpuWithRest = cpuMs(pid) - cpuBefore;
+    await onlooker?.end();
+    const rss = pids.reduce((sum, pid) => sum + rssMb(pid), 0);
+    const restless = !(await settled(pids));
+    const cpuWithRest = cpuMsOf(pids) - cpuBefore;
     served.truncateLog();
     if (result.requests === 0) throw new Error(`${contestant} answered nothing: ${JSON.stringify(result.errors)}`);
     return {
@@ -107,21 +122,23 @@ export class Meter {
   }
 
   /** Ends with the sample's time, or later, when the process under test has not used enough CPU by then. */
-  async #untilEnough(pid: number, cpuBefore: number, ms: number): Promise<void> {
+  async #untilEnough(pids: readonly number[], cpuBefore: number, ms: number): Promise<void> {
     const start = performance.now();
     const enough = Math.min(ENOUGH_CPU_MS, ms * 0.8);
     await pause(ms);
-    while (performance.now() - start < 2 * ms && cpuMs(pid) - cpuBefore < enough) await pause(POLL_MS);
+    while (performance.now() - start < 2 * ms && cpuMsOf(pids) - cpuBefore < enough) await pause(POLL_MS);
   }
 
-  #plan(scenario: Scenario, contestant: ContestantName, served: ServedProcess, plan: RequestPlan): LoadPlan {
+  #plan(scenario: Scenario, contestant: ContestantName, served: Subject, plan: RequestPlan): LoadPlan {
     return {
       host: HOST,
       port: served.port,
       connections: scenario.connections,
       requests: plan.requests,
       expectedStatus: plan.expectedStatus,
-      ...(contestant === 'nexus' && plan.expectedHead !== undefined ? { expectedHead: plan.expectedHead } : {}),
+      ...(OWN_CONTESTANTS.has(contestant) && plan.expectedHead !== undefined
+        ? { expectedHead: plan.expectedHead }
+        : {}),
       firstCounter: this.#counter,
     };
   }

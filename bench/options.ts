@@ -1,20 +1,28 @@
 import { parseArgs } from 'node:util';
-import { SCENARIO_NAMES, type ScenarioName } from './scenarios.ts';
+import {
+  GATEWAY_SCENARIO_NAMES,
+  PRODUCT_SCENARIO_NAMES,
+  type ScenarioName,
+  SELECTABLE_NAMES,
+  type SelectableName,
+} from './scenarios.ts';
 
 export interface Options {
   rounds: number;
   /** Length of a sample, in seconds; prolonged up to twice this while the sample holds too little CPU time. */
   seconds: number;
   warmup: number;
-  only: ScenarioName[];
+  only: SelectableName[];
   quick: boolean;
   /** Exit code 1 when a target is missed. */
   check: boolean;
   /** Measure the references alone, to calibrate the harness. */
   referencesOnly: boolean;
+  /** Take CPU profiles of Nexus under this scenario, and nothing else. */
+  profile: ScenarioName | undefined;
   /** The entry of the build to measure. */
   main: string;
-  /** Where the Markdown report goes. `undefined`: nowhere. */
+  /** Where the Markdown report goes, or the profiles. `undefined`: nowhere. */
   out: string | undefined;
   /** The command line without names of files, for the report. */
   command: string;
@@ -26,12 +34,14 @@ export const USAGE = `npm run bench -- [options]
   --rounds=5          rounds; every scenario and contestant once in each
   --seconds=5         length of one sample
   --warmup=2          load before each sample that is not counted, in seconds
-  --only=a,b          of ${SCENARIO_NAMES.join(', ')}
+  --only=a,b          of ${SELECTABLE_NAMES.join(', ')}
   --quick             one short round: shows that everything runs, its figures mean nothing
   --check             exit code 1 when a target is missed
   --references-only   (a) and (b) alone: calibrates the harness
+  --profile=NAME      one sample of Nexus under this scenario, with a CPU profile: prints where the time goes
   --main=FILE         entry of the build to measure (default: dist/apps/main.js)
-  --out=FILE          where the report goes (default: bench/results.md, for complete runs of at least 5 rounds)`;
+  --out=FILE          where the report goes (default: bench/results.md, for complete runs of at least 5 rounds);
+                      with --profile, the profile itself, for the developer tools of a browser`;
 
 const ROUNDS_OF_A_RESULT = 5;
 
@@ -41,11 +51,17 @@ export function readOptions(args: string[], defaults: { out: string; main: strin
   const quick = values.quick === true;
   const rounds = positive('--rounds', values.rounds, quick ? 1 : 5);
   if (!Number.isInteger(rounds)) throw new UsageError('--rounds must be a whole number');
-  const only = values.only === undefined ? [...SCENARIO_NAMES] : values.only.split(',').map(scenarioName);
+  const profile = values.profile === undefined ? undefined : loadScenario(values.profile);
+  if (profile !== undefined && (values.only !== undefined || values['references-only']))
+    throw new UsageError('--profile takes one scenario of its own');
+  const only = profile
+    ? [profile]
+    : (values.only?.split(',').map(selectable) ?? defaultNames(values['references-only']));
   const complete =
     !quick &&
     rounds >= ROUNDS_OF_A_RESULT &&
     values.only === undefined &&
+    profile === undefined &&
     !values['references-only'] &&
     values.main === undefined;
   // Where files lie is nobody's business but this machine's.
@@ -58,6 +74,7 @@ export function readOptions(args: string[], defaults: { out: string; main: strin
     quick,
     check: values.check === true,
     referencesOnly: values['references-only'] === true,
+    profile,
     main: values.main ?? defaults.main,
     out: values.out ?? (complete ? defaults.out : undefined),
     command: ['npm run bench', ...(shown.length === 0 ? [] : ['--', ...shown])].join(' '),
@@ -76,6 +93,7 @@ function parse(args: string[]) {
         quick: { type: 'boolean' },
         check: { type: 'boolean' },
         'references-only': { type: 'boolean' },
+        profile: { type: 'string' },
         main: { type: 'string' },
         out: { type: 'string' },
         help: { type: 'boolean' },
@@ -93,8 +111,21 @@ function positive(name: string, text: string | undefined, byDefault: number): nu
   return value;
 }
 
-function scenarioName(text: string): ScenarioName {
-  const found = SCENARIO_NAMES.find((name) => name === text.trim());
-  if (found === undefined) throw new UsageError(`no scenario "${text.trim()}"; there are ${SCENARIO_NAMES.join(', ')}`);
+/** Without Nexus there is no gateway to compare with. */
+function defaultNames(referencesOnly: boolean | undefined): SelectableName[] {
+  return referencesOnly ? [...PRODUCT_SCENARIO_NAMES] : [...SELECTABLE_NAMES];
+}
+
+function selectable(text: string): SelectableName {
+  return oneOf(SELECTABLE_NAMES, text);
+}
+
+function loadScenario(text: string): ScenarioName {
+  return oneOf([...PRODUCT_SCENARIO_NAMES, ...GATEWAY_SCENARIO_NAMES], text);
+}
+
+function oneOf<Name extends string>(names: readonly Name[], text: string): Name {
+  const found = names.find((name) => name === text.trim());
+  if (found === undefined) throw new UsageError(`no scenario "${text.trim()}"; there are ${names.join(', ')}`);
   return found;
 }

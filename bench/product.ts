@@ -6,11 +6,11 @@ import {
   type Account,
   type Answer,
   type Answers,
+  PRODUCT_SCENARIO_NAMES,
+  type ProductScenarioName,
   type ReferenceData,
   type RequestPlan,
   type RequestPlans,
-  SCENARIO_NAMES,
-  type ScenarioName,
 } from './scenarios.ts';
 import { freePort, HOST, ServedProcess } from './served-process.ts';
 import { SmtpSink } from './smtp-sink.ts';
@@ -22,20 +22,24 @@ const LOGIN_ACCOUNTS = 4;
 /** The limits stay on, since their cost belongs to the measurement, but are never reached. */
 const NO_LIMIT = '1000000000';
 
-/** Settings of a production process, with limits that the load does not reach. */
-function productEnv(input: {
+/** What every process of one platform is told alike. */
+export interface PlatformSettings {
   databaseUrl: string;
-  dataDir: string;
-  port: number;
-  managementPort: number;
+  /** Issuer of the tokens, which all of them check. */
+  publicUrl: string;
   smtpPort: number;
-}) {
+}
+
+/** Settings of a production process, with limits that the load does not reach. */
+export function productEnv(
+  input: PlatformSettings & { dataDir: string; port: number; managementPort: number },
+): Record<string, string> {
   return {
     NEXUS_ENV: 'production',
     HOST,
     PORT: String(input.port),
     MANAGEMENT_PORT: String(input.managementPort),
-    PUBLIC_URL: `http://${HOST}:${input.port}`,
+    PUBLIC_URL: input.publicUrl,
     NEXUS_DATA_DIR: input.dataDir,
     DATABASE_URL: input.databaseUrl,
     AUTH_SECRET: 'a secret of a benchmark, nowhere else in use',
@@ -56,38 +60,44 @@ export interface ProductOptions {
   /** A folder of the run's own: data and log go there. */
   folder: string;
   cores: Cores | undefined;
+  inspect: boolean;
 }
 
 /** Nexus under test: the built `all` process, driven over its HTTP contract only. */
 export class Product {
   readonly served: ServedProcess;
+  /** For further processes of the same platform. */
+  readonly settings: PlatformSettings;
   readonly #smtp: SmtpSink;
   #reader: Account | undefined;
   #creator: Account | undefined;
   #logins: Account[] = [];
   #ids: string[] = [];
 
-  private constructor(served: ServedProcess, smtp: SmtpSink) {
+  private constructor(served: ServedProcess, settings: PlatformSettings, smtp: SmtpSink) {
     this.served = served;
+    this.settings = settings;
     this.#smtp = smtp;
   }
 
   /** Starts the built product and waits until it is ready. @throws with the end of its log when it does not start */
-  static async start({ main, databaseUrl, folder, cores }: ProductOptions): Promise<Product> {
+  static async start({ main, databaseUrl, folder, cores, inspect }: ProductOptions): Promise<Product> {
     const smtp = await SmtpSink.start(HOST);
     try {
       const port = await freePort();
       const dataDir = join(folder, 'nexus');
       const managementPort = await freePort();
+      const settings = { databaseUrl, publicUrl: `http://${HOST}:${port}`, smtpPort: smtp.port };
       const served = await ServedProcess.start({
         args: [main, '--target=all'],
-        env: productEnv({ databaseUrl, dataDir, port, managementPort, smtpPort: smtp.port }),
+        env: productEnv({ ...settings, dataDir, port, managementPort }),
         port,
         readyPath: '/health/ready',
         logFile: join(folder, 'nexus.log'),
         cores,
+        inspect,
       });
-      return new Product(served, smtp);
+      return new Product(served, settings, smtp);
     } catch (error) {
       await smtp.stop();
       throw error;
@@ -106,7 +116,7 @@ export class Product {
     }
     const plans = await this.plans();
     const answers: Partial<Answers> = {};
-    for (const name of SCENARIO_NAMES) answers[name] = await this.#answer(name, plans[name]);
+    for (const name of PRODUCT_SCENARIO_NAMES) answers[name] = await this.#answer(name, plans[name]);
     return {
       reader: this.#reader,
       creator: this.#creator,
@@ -123,6 +133,12 @@ export class Product {
       creatorToken: await this.#token(this.#creator),
       logins: this.#logins,
     });
+  }
+
+  /** A fresh access token of the reader, and the projects it may read. */
+  async reading(): Promise<{ token: string; ids: readonly string[] }> {
+    if (this.#reader === undefined) throw new Error('prepare() comes first');
+    return { token: await this.#token(this.#reader), ids: this.#ids };
   }
 
   async stop(): Promise<void> {
@@ -142,7 +158,7 @@ export class Product {
   }
 
   /** One answer of a scenario, taken by the path that the scenario is about. */
-  async #answer(name: ScenarioName, plan: RequestPlan): Promise<Answer> {
+  async #answer(name: ProductScenarioName, plan: RequestPlan): Promise<Answer> {
     const spec = plan.requests[0];
     if (spec === undefined) throw new Error(`${name} has no request`);
     // The first read fills the cache, whether the scenario is about hits or not.

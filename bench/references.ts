@@ -6,7 +6,13 @@ import type { Cores } from './machine.ts';
 import type { ContestantName, ReferenceData } from './scenarios.ts';
 import { freePort, HOST, ServedProcess } from './served-process.ts';
 
-export type ReferenceName = Exclude<ContestantName, 'nexus'>;
+const REFERENCE_NAMES = ['raw-fastify', 'nest-hello', 'raw-fastify-pg'] as const satisfies ContestantName[];
+export type ReferenceName = (typeof REFERENCE_NAMES)[number];
+
+/** Whether it answers by itself, with what Nexus answered. */
+export function isReference(name: ContestantName): name is ReferenceName {
+  return REFERENCE_NAMES.some((reference) => reference === name);
+}
 
 export interface ReferenceOptions {
   database: BenchDatabase;
@@ -29,7 +35,7 @@ export async function startReference(name: ReferenceName, options: ReferenceOpti
       BENCH_HOST: HOST,
       BENCH_PORT: String(port),
       BENCH_ANSWERS: answersFile(folder),
-      BENCH_DATABASE_URL: database.url,
+      BENCH_DATABASE_URL: database.referenceUrl,
       BENCH_READER: data.reader.id,
       BENCH_CREATOR: data.creator.id,
     },

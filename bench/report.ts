@@ -1,6 +1,6 @@
 import type { StatementCount } from './database.ts';
 import type { Row, ScenarioResult, Verdict } from './results.ts';
-import { CONTESTANT_TITLES, type ContestantName, type ScenarioName } from './scenarios.ts';
+import { CONTESTANT_TITLES, type ContestantName, GATEWAY_SCENARIO_NAMES, type ScenarioName } from './scenarios.ts';
 
 const STATEMENT_CHARS = 110;
 
@@ -18,6 +18,8 @@ export interface Report {
   finalRss: ReadonlyMap<ContestantName, number>;
   /** Statements per request, by scenario and contestant. */
   statements: { scenario: ScenarioName; contestant: ContestantName; statements: StatementCount[] }[];
+  /** Sections of what is measured otherwise, as Markdown. */
+  trials: string[];
   runMinutes: number;
 }
 
@@ -43,10 +45,9 @@ export function scenarioSection({ scenario, rows, ratios }: ScenarioResult): str
     COLUMNS.map(([title]) => title),
     rows.map((row) => COLUMNS.map(([, cell]) => cell(row))),
   );
-  const subject = rows.find(({ contestant }) => contestant === 'nexus')?.contestant ?? scenario.reference;
   const lines = ratios.map(
-    ({ against, ratio, spread }) =>
-      `- ${CONTESTANT_TITLES[subject]} / ${CONTESTANT_TITLES[against]}: **${ratio.toFixed(2)}** (spread ${percent(spread)})`,
+    ({ id, of, against, ratio, spread }) =>
+      `- ${id === undefined ? '' : `${id}: `}${CONTESTANT_TITLES[of]} / ${CONTESTANT_TITLES[against]}: **${ratio.toFixed(2)}** (spread ${percent(spread)})`,
   );
   return [
     `### ${scenario.title}`,
@@ -58,12 +59,20 @@ export function scenarioSection({ scenario, rows, ratios }: ScenarioResult): str
 
 export function verdictTable(verdicts: readonly Verdict[]): string {
   return markdownTable(
-    ['target', 'measured', 'bound', 'met'],
-    verdicts.map(({ what, measured, target, met }) => [what, measured, target, met ? 'yes' : '**no**']),
+    ['target', 'measured', 'bound', 'met', 'ahead of the field'],
+    verdicts.map(({ what, measured, target, met, informative, ambition, ambitionMet }) => [
+      what,
+      measured,
+      informative === true ? `(${target})` : target,
+      met ? 'yes' : informative === true ? 'no' : '**no**',
+      ambition === undefined ? '' : `${ambition}: ${ambitionMet === true ? 'yes' : 'no'}`,
+    ]),
   );
 }
 
 export function markdownReport(report: Report): string {
+  const isGateway = ({ scenario }: ScenarioResult) => GATEWAY_SCENARIO_NAMES.some((name) => name === scenario.name);
+  const gateway = [...report.results.filter(isGateway).map(scenarioSection), ...report.trials];
   const pinning = report.pinned
     ? 'The process under test ran alone on one core, the load generator and PostgreSQL on another.'
     : 'The processes were not pinned to cores (no `taskset`, or a single core): expect more noise.';
@@ -73,13 +82,14 @@ export function markdownReport(report: Report): string {
     `${report.rounds} interleaved rounds of ${report.seconds} s per sample (longer where a sample held less than 4 s of CPU time), ` +
       `${report.runMinutes.toFixed(1)} minutes in all. Figures are medians over the rounds; a ratio is the median of the ` +
       'ratios of each round; spread is (largest − smallest) / median. CPU is user + system time of the process under test ' +
-      'with all its threads. Only ratios compare between machines. How it is measured: [README](README.md).',
+      'with all its threads; where several processes answer together, of all of them. Only ratios compare between machines. How it is measured: [README](README.md).',
     '## Targets',
     verdictTable(report.verdicts),
     'RSS when idle, after the start → after the run:',
     [...report.idleRss].map((entry) => rssLine(entry, report.finalRss)).join('\n'),
     '## Scenarios',
-    ...report.results.map(scenarioSection),
+    ...report.results.filter((result) => !isGateway(result)).map(scenarioSection),
+    ...(gateway.length === 0 ? [] : ['## Gateway', ...gateway]),
     '## Statements per request',
     'As PostgreSQL counted them. Statements that run less than once per request are background work and left out.',
     ...report.statements.map(statementSection),
@@ -101,7 +111,7 @@ function statementSection({ scenario, contestant, statements }: Report['statemen
 }
 
 /** A Markdown table whose columns are aligned, so that it reads well in a terminal too; all but the first are numbers. */
-function markdownTable(head: string[], body: string[][]): string {
+export function markdownTable(head: string[], body: string[][]): string {
   const widths = head.map((title, column) =>
     Math.max(3, ...[title, ...body.map((cells) => cells[column] ?? '')].map((text) => text.length)),
   );

@@ -1,12 +1,12 @@
 import { parseCoreList } from './machine.ts';
 import type { Sample } from './measure.ts';
 import { readOptions, UsageError } from './options.ts';
-import { markdownReport } from './report.ts';
-import { assertSameStatements, judge, summarise } from './results.ts';
-import { type ContestantName, SCENARIOS, type Scenario } from './scenarios.ts';
+import { markdownReport, verdictTable } from './report.ts';
+import { assertSameStatements, judge, summarise, verdict } from './results.ts';
+import { type ContestantName, PRODUCT_SCENARIOS, type Scenario } from './scenarios.ts';
 import { median, rotate, spread } from './statistics.ts';
 
-const scenario = SCENARIOS.find(({ name }) => name === 'get-by-key') as Scenario;
+const scenario = PRODUCT_SCENARIOS.find(({ name }) => name === 'get-by-key') as Scenario;
 
 function sample(contestant: ContestantName, round: number, cpuMicros: number, extra: Partial<Sample> = {}): Sample {
   return {
@@ -45,7 +45,7 @@ function verdicts(samples: Sample[], idle = 200) {
 describe('results', () => {
   it('compares within rounds, so that a slow machine does not change a ratio', () => {
     const [ratio] = summarise(scenario, steadyRatio()).ratios;
-    expect(ratio).toEqual({ against: 'raw-fastify-pg', ratio: 1.5, spread: 0 });
+    expect(ratio).toMatchObject({ of: 'nexus', against: 'raw-fastify-pg', ratio: 1.5, spread: 0 });
   });
 
   it('meets every target', () => {
@@ -59,6 +59,19 @@ describe('results', () => {
     ['the idle process is too big', steadyRatio(), 221],
   ])('misses exactly one target when %s', (_name, samples, idle) => {
     expect(verdicts(samples, idle).filter(({ met }) => !met)).toHaveLength(1);
+  });
+
+  it('tells apart what is demanded, what is aimed at and what is only held up', () => {
+    const bounds = { target: 1.5, ambition: 1.2 };
+    expect(verdict('a', 1.3, bounds)).toMatchObject({ met: true, ambitionMet: false, measured: '1.30' });
+    expect(verdict('b', 1.2, bounds)).toMatchObject({ met: true, ambitionMet: true });
+    expect(verdictTable([verdict('c', 1.6, { ...bounds, informative: true })])).toMatch(/\(≤ 1\.50\) \| +no \|/);
+    expect(verdictTable([verdict('d', 1.6, bounds)])).toMatch(/ ≤ 1\.50 \| \*\*no\*\* \|/);
+  });
+
+  it('leaves out ratios to those who did not take part', () => {
+    const alone = summarise(scenario, [sample('nexus', 0, 100)]);
+    expect([alone.rows.length, alone.ratios.length]).toEqual([1, 0]);
   });
 
   it('reports without names or paths of the machine', () => {
@@ -77,12 +90,14 @@ describe('results', () => {
       statements: [
         { scenario: 'get-by-key', contestant: 'nexus', statements: [{ id: '1', text: 'SELECT `1`', perRequest: 1 }] },
       ],
+      trials: ['### A trial of its own'],
       runMinutes: 9.5,
     });
     expect(report).toContain('`npm run bench` on 2026-01-02; 2 cores.');
     expect(report).toContain('- Nexus: 200 MB → 210 MB');
     expect(report).toContain('**1.50** (spread 0 %)');
     expect(report).toContain("- 1 × `SELECT '1'`");
+    expect(report).toMatch(/^## Gateway\n\n### A trial of its own$/m);
     expect(report).not.toMatch(/\/(home|root|tmp|work)\//);
   });
 });
@@ -102,7 +117,23 @@ describe('options', () => {
     expect(command).toBe('npm run bench -- --quick');
   });
 
-  it.each(['--only=lists', '--rounds=0', '--rounds=1.5', '--seconds=x', '--bogus', 'stray'])('refuses %s', (arg) => {
+  it('takes every scenario, and profiles one of those under load', () => {
+    expect(readOptions([], defaults).only).toContain('slow-upload');
+    expect(readOptions(['--references-only'], defaults).only).not.toContain('proxied-get');
+    expect(readOptions(['--only=token-check, proxied-get'], defaults).only).toEqual(['token-check', 'proxied-get']);
+    const { only, profile, out } = readOptions(['--profile=split-get', '--rounds=9'], defaults);
+    expect({ only, profile, out }).toEqual({ only: ['split-get'], profile: 'split-get', out: undefined });
+  });
+
+  it.each([
+    '--profile=token-check',
+    '--only=lists',
+    '--rounds=0',
+    '--rounds=1.5',
+    '--seconds=x',
+    '--bogus',
+    'stray',
+  ])('refuses %s', (arg) => {
     expect(() => readOptions([arg], defaults)).toThrow(UsageError);
   });
 });

@@ -1,62 +1,124 @@
 import type { RequestSpec } from './load/request-template.ts';
 
-export const SCENARIO_NAMES = ['cached-get', 'get-by-key', 'list', 'create', 'login'] as const;
-export type ScenarioName = (typeof SCENARIO_NAMES)[number];
+/** What the `all` process is measured with: it needs nothing but itself and PostgreSQL. */
+export const PRODUCT_SCENARIO_NAMES = ['cached-get', 'get-by-key', 'list', 'create', 'login'] as const;
+export type ProductScenarioName = (typeof PRODUCT_SCENARIO_NAMES)[number];
 
-export const CONTESTANT_NAMES = ['nexus', 'raw-fastify', 'nest-hello', 'raw-fastify-pg'] as const;
-export type ContestantName = (typeof CONTESTANT_NAMES)[number];
+/** What the gateway is measured with under load; see `gateway/gateway-scenarios.ts`. */
+export const GATEWAY_SCENARIO_NAMES = ['proxied-get', 'mtls-get', 'split-get'] as const;
+export type GatewayScenarioName = (typeof GATEWAY_SCENARIO_NAMES)[number];
+
+/** What is no matter of CPU per request. */
+export const TRIAL_NAMES = ['token-check', 'slow-upload'] as const;
+export type TrialName = (typeof TRIAL_NAMES)[number];
+
+export type ScenarioName = ProductScenarioName | GatewayScenarioName;
+export const SELECTABLE_NAMES = [...PRODUCT_SCENARIO_NAMES, ...GATEWAY_SCENARIO_NAMES, ...TRIAL_NAMES] as const;
+export type SelectableName = (typeof SELECTABLE_NAMES)[number];
 
 /** How the tables call a contestant. */
-export const CONTESTANT_TITLES: Record<ContestantName, string> = {
+export const CONTESTANT_TITLES = {
   nexus: 'Nexus',
   'raw-fastify': '(a) raw Fastify, same JSON',
   'nest-hello': '(b) Nest on Fastify, same JSON',
   'raw-fastify-pg': '(c) raw Fastify + pg, same statements',
-};
+  gateway: 'Nexus gateway',
+  'gateway-plain': 'Nexus gateway, plain upstream',
+  'gateway-mtls': 'Nexus gateway, mTLS upstream',
+  'own-bare': 'own forwarding without the policy chain',
+  'http-proxy': 'bare @fastify/http-proxy',
+  'http-request': 'raw node:http + http.request',
+  'undici-dispatch': 'bare node:http + undici dispatch',
+  nginx: 'nginx proxy_pass, 1 worker',
+  split: 'Nexus gateway + project service',
+  'split-mtls': 'Nexus gateway + project service, mTLS between',
+} as const;
+export type ContestantName = keyof typeof CONTESTANT_TITLES;
 
-/** What is measured, against whom, and what the ratio of CPU per request may be at most. */
+/** Those that say by `Cache-Status` which path an answer took. */
+export const OWN_CONTESTANTS: ReadonlySet<ContestantName> = new Set([
+  'nexus',
+  'gateway',
+  'gateway-plain',
+  'gateway-mtls',
+  'split',
+  'split-mtls',
+]);
+
+/** Whom `--profile` looks into: Nexus, and what shows which part of its time nobody could save. */
+export const PROFILED_CONTESTANTS: ReadonlySet<ContestantName> = new Set([
+  ...OWN_CONTESTANTS,
+  'own-bare',
+  'undici-dispatch',
+]);
+
+/** CPU per request of one contestant over that of another, taken within a round. */
+export interface Ratio {
+  /** Name of the requirement, where it has one. */
+  id?: string;
+  of: ContestantName;
+  against: ContestantName;
+  /** Upper bound; absent where the ratio is only reported. */
+  target?: number;
+  /** What would be ahead of the field. */
+  ambition?: number;
+  /** The bound is only held up for comparison. */
+  informative?: boolean;
+}
+
+/** What is measured, who takes part, and how they are compared. */
 export interface Scenario {
   name: ScenarioName;
   title: string;
   connections: number;
   contestants: ContestantName[];
-  /** The denominator of the ratio. */
-  reference: ContestantName;
-  /** Upper bound of CPU per request of Nexus / the reference; absent where the ratio is only reported. */
-  target?: number;
+  ratios: readonly Ratio[];
+  /** Those who run the same statements per request, or the run ends. */
+  sameStatements?: ContestantName[];
 }
 
-export const SCENARIOS: readonly Scenario[] = [
+const nexusAgainst = (against: ContestantName, target?: number): Ratio => ({
+  of: 'nexus',
+  against,
+  ...(target === undefined ? {} : { target }),
+});
+
+export const PRODUCT_SCENARIOS: readonly Scenario[] = [
   {
     name: 'cached-get',
     title: 'GET a project: authenticated, rate-limited, from the cache',
     connections: 64,
     contestants: ['nexus', 'raw-fastify', 'nest-hello'],
-    reference: 'nest-hello',
-    target: 1.6,
+    // The last one judges the harness itself.
+    ratios: [
+      nexusAgainst('raw-fastify'),
+      nexusAgainst('nest-hello', 1.6),
+      { of: 'nest-hello', against: 'raw-fastify' },
+    ],
   },
   {
     name: 'get-by-key',
     title: 'GET a project by primary key, past the cache',
     connections: 64,
     contestants: ['nexus', 'raw-fastify-pg'],
-    reference: 'raw-fastify-pg',
-    target: 1.6,
+    ratios: [nexusAgainst('raw-fastify-pg', 1.6)],
+    sameStatements: ['nexus', 'raw-fastify-pg'],
   },
   {
     name: 'list',
     title: 'GET a list of 20 projects with the exact total, past the cache',
     connections: 64,
     contestants: ['nexus', 'raw-fastify-pg'],
-    reference: 'raw-fastify-pg',
+    ratios: [nexusAgainst('raw-fastify-pg')],
+    sameStatements: ['nexus', 'raw-fastify-pg'],
   },
   {
     name: 'create',
     title: 'POST a project (one transaction)',
     connections: 64,
     contestants: ['nexus', 'raw-fastify-pg'],
-    reference: 'raw-fastify-pg',
-    target: 2,
+    ratios: [nexusAgainst('raw-fastify-pg', 2)],
+    sameStatements: ['nexus', 'raw-fastify-pg'],
   },
   {
     name: 'login',
@@ -64,7 +126,8 @@ export const SCENARIOS: readonly Scenario[] = [
     // Bounded by the hash: more connections would only measure the queue in front of it.
     connections: 8,
     contestants: ['nexus', 'raw-fastify-pg'],
-    reference: 'raw-fastify-pg',
+    ratios: [nexusAgainst('raw-fastify-pg')],
+    sameStatements: ['nexus', 'raw-fastify-pg'],
   },
 ];
 
@@ -90,7 +153,7 @@ export interface Answer {
 }
 
 /** One answer of Nexus per scenario: what the references have to answer with, in shape and size. */
-export type Answers = Record<ScenarioName, Answer>;
+export type Answers = Record<ProductScenarioName, Answer>;
 
 export interface Account {
   id: string;

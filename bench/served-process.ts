@@ -11,30 +11,55 @@ const LOG_TAIL_CHARS = 4_000;
 
 export const HOST = '127.0.0.1';
 
+/** What a sample is taken of: one process, or several that answer together. */
+export interface Subject {
+  /** Where the requests go. */
+  readonly port: number;
+  /** Whose CPU time counts. */
+  readonly pids: readonly number[];
+  /** @throws when one of the processes has ended */
+  assertRunning(): void;
+  /** Forgets the output so far, so that a long run does not fill the disk. */
+  truncateLog(): void;
+}
+
 export interface ServedProcessOptions {
-  /** Arguments of node: the file and what follows. */
+  /** What to run; Node by default. */
+  command?: string;
+  /** Arguments of the command. */
   args: string[];
   env: Record<string, string>;
   port: number;
   /** Answers 200 once the process serves. */
   readyPath: string;
+  /** Where that is asked, when it is not the port itself. */
+  readyPort?: number;
   /** Standard output and error go to this file, as they would to a collector. */
   logFile: string;
+  /** Absent: beside the load generator, for what is not measured. */
   cores: Cores | undefined;
+  /** Has Node take CPU profiles when it is asked to. */
+  inspect?: boolean;
 }
 
 /** A server under test in a process of its own, alone on its core where cores can be chosen. */
-export class ServedProcess {
+export class ServedProcess implements Subject {
   readonly port: number;
   readonly pid: number;
+  readonly pids: readonly number[];
+  /** Where Node's inspector listens, when it was asked for. */
+  readonly inspectPort: number | undefined;
   readonly #child: ChildProcess;
   readonly #log: number;
   readonly #logFile: string;
   #exit: string | undefined;
+  #isStopped = false;
 
-  private constructor(child: ChildProcess, pid: number, log: number, options: ServedProcessOptions) {
+  private constructor(child: ChildProcess, log: number, options: ServedProcessOptions, inspectPort?: number) {
     this.#child = child;
-    this.pid = pid;
+    this.pid = child.pid as number;
+    this.pids = [this.pid];
+    this.inspectPort = inspectPort;
     this.port = options.port;
     this.#log = log;
     this.#logFile = options.logFile;
@@ -47,12 +72,14 @@ export class ServedProcess {
   static async start(options: ServedProcessOptions): Promise<ServedProcess> {
     const log = openSync(options.logFile, 'a');
     const pinned = options.cores === undefined ? [] : ['taskset', '-c', String(options.cores.subject)];
-    const [command, ...args] = [...pinned, process.execPath, ...options.args];
-    // taskset replaces itself by node, so the child's pid is node's.
+    const inspectPort = options.inspect === true ? await freePort() : undefined;
+    const inspect = inspectPort === undefined ? [] : [`--inspect=${HOST}:${inspectPort}`];
+    const [command, ...args] = [...pinned, options.command ?? process.execPath, ...inspect, ...options.args];
+    // taskset replaces itself by the command, so the child's pid is the server's.
     const child = spawn(command as string, args, { env: childEnv(options.env), stdio: ['ignore', log, log] });
     await new Promise<void>((resolve, reject) => child.once('spawn', resolve).once('error', reject));
-    const served = new ServedProcess(child, child.pid as number, log, options);
-    await served.#untilReady(options.readyPath);
+    const served = new ServedProcess(child, log, options, inspectPort);
+    await served.#untilReady(`http://${HOST}:${options.readyPort ?? options.port}${options.readyPath}`);
     return served;
   }
 
@@ -60,13 +87,11 @@ export class ServedProcess {
     return `http://${HOST}:${this.port}`;
   }
 
-  /** @throws when the process has ended */
   assertRunning(): void {
     if (this.#exit !== undefined)
       throw new Error(`a process under test ended early (${this.#exit})\n${this.logTail()}`);
   }
 
-  /** Forgets the output so far, so that a long run does not fill the disk. */
   truncateLog(): void {
     ftruncateSync(this.#log);
   }
@@ -78,15 +103,17 @@ export class ServedProcess {
   /** SIGTERM, and SIGKILL when the process has not ended after 15 s. */
   async stop(): Promise<void> {
     await endChild(this.#child);
+    if (this.#isStopped) return;
+    this.#isStopped = true;
     closeSync(this.#log);
   }
 
-  async #untilReady(path: string): Promise<void> {
+  async #untilReady(url: string): Promise<void> {
     const deadline = performance.now() + READY_DEADLINE_MS;
     for (;;) {
       this.assertRunning();
       try {
-        const response = await fetch(`${this.origin}${path}`, { signal: AbortSignal.timeout(2_000) });
+        const response = await fetch(url, { signal: AbortSignal.timeout(2_000) });
         await response.arrayBuffer();
         if (response.status === 200) return;
       } catch {
@@ -99,6 +126,21 @@ export class ServedProcess {
       await pause(READY_POLL_MS);
     }
   }
+}
+
+/** Several processes that answer together: the first one is asked. */
+export function together(first: ServedProcess, ...others: ServedProcess[]): Subject {
+  const all = [first, ...others];
+  return {
+    port: first.port,
+    pids: all.map(({ pid }) => pid),
+    assertRunning: () => {
+      for (const served of all) served.assertRunning();
+    },
+    truncateLog: () => {
+      for (const served of all) served.truncateLog();
+    },
+  };
 }
 
 /** SIGTERM, and SIGKILL when the child has not ended after 15 s. */

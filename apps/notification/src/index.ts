@@ -1,5 +1,5 @@
 import { defineService } from '@nexus/bootstrap';
-import { accountRegistered, passwordChanged, projectMemberAdded, TokenTrust } from '@nexus/contracts';
+import { accountRegistered, passwordChanged, projectMemberAdded } from '@nexus/contracts';
 import { NotificationEntity } from './inbox/notification.entity.js';
 import { CapturedMailEntity } from './mail/captured-mail.entity.js';
 import { DeliverMailJob, deliverMail } from './mail/deliver-mail.job.js';
@@ -15,7 +15,6 @@ export const notificationService = defineService({
   name: 'notification',
   port: 8085,
   module: async () => (await import('./notification.module.js')).NotificationModule,
-  needs: [TokenTrust],
   subscribes: [
     { event: accountRegistered, handler: WelcomeHandler },
     { event: passwordChanged, handler: PasswordChangedHandler },

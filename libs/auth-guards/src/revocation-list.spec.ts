@@ -187,6 +187,38 @@ describe('a stream from another process', () => {
   });
 });
 
+describe('whoever follows the list', () => {
+  test('is told of each session once, whether it was told or asked for, and until the follower stops', async () => {
+    const early = trust.add();
+    const heard: string[] = [];
+    const stop = list.follow((session) => heard.push(session));
+    await list.start();
+    trust.watch?.opened();
+    await turn();
+    const told = trust.add();
+    trust.tell(told);
+    trust.tell(told);
+    trust.watch?.lost();
+    const missed = trust.add();
+    trust.watch?.opened();
+    await eventually(() => known(missed), 'it has asked');
+    expect(heard).toEqual([early, told, missed].map(({ session_id }) => session_id));
+    stop();
+    trust.tell(trust.add());
+    expect(heard).toHaveLength(3);
+  });
+
+  test('is told again when more tokens of the session count no more, and only then', async () => {
+    const heard: boolean[] = [];
+    const entry = trust.add();
+    trust.entries.length = 0;
+    list.follow((session) => heard.push(list.isRevoked(session, 2)));
+    await list.start();
+    for (const min_version of [2, 1, 3, 2, null, 3]) trust.tell({ ...entry, min_version });
+    expect(heard).toEqual([false, true, true]);
+  });
+});
+
 describe('a list that could not begin', () => {
   test('lets nobody in until it is answered', async () => {
     const mint = new TokenMint();

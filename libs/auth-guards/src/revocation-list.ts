@@ -23,6 +23,7 @@ interface Entry {
  */
 export class RevocationList {
   private readonly entries = new Map<string, Entry>();
+  private readonly followers = new Set<(sessionId: string) => void>();
   private head = 0;
   private stop: (() => void) | undefined;
   /** When it began to be unsure; -Infinity: it has never known. */
@@ -96,6 +97,20 @@ export class RevocationList {
     return entry !== undefined && version < entry.minVersion;
   }
 
+  /**
+   * Calls the listener with each session of which tokens count no more that counted before, however that was learnt: so
+   * one stream serves everybody in the process, and a break of it hides nothing from them.
+   *
+   * @param listener must not throw; what still counts it asks of {@link isRevoked}
+   * @returns stops it
+   */
+  follow(listener: (sessionId: string) => void): () => void {
+    // A function that follows twice is two followers.
+    const follower = (sessionId: string) => listener(sessionId);
+    this.followers.add(follower);
+    return () => void this.followers.delete(follower);
+  }
+
   private receive(entry: Revocation): void {
     this.add(entry);
     if (entry.seq <= this.head + 1) this.head = Math.max(this.head, entry.seq);
@@ -123,12 +138,11 @@ export class RevocationList {
 
   private add(entry: Revocation): void {
     const expiresAt = Date.parse(entry.expires_at);
-    const minVersion = Math.max(
-      entry.min_version ?? Number.POSITIVE_INFINITY,
-      this.entries.get(entry.session_id)?.minVersion ?? 0,
-    );
+    const known = this.entries.get(entry.session_id)?.minVersion ?? 0;
+    const minVersion = Math.max(entry.min_version ?? Number.POSITIVE_INFINITY, known);
     if (expiresAt > this.now()) this.entries.set(entry.session_id, { minVersion, expiresAt });
     if (this.entries.size % 1024 === 0) this.sweep();
+    if (minVersion > known) for (const follower of this.followers) follower(entry.session_id);
   }
 
   /** Asks for what is missing until it is there. */

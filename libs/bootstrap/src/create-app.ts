@@ -23,14 +23,16 @@ import { BUS_SCHEMA, Messaging } from '@nexus/messaging';
 import { type Logger, NestLogger } from '@nexus/observability';
 import { peerServices, type TlsMaterial } from '@nexus/resilience';
 import { LocalRateLimiter, throttlingConfig } from '@nexus/throttling';
+import type { RouteTable } from './chain/route-table.js';
 import type { Composition } from './compose.js';
 import { collectControllers } from './controllers.js';
 import type { PortToken } from './define-service.js';
 import { compileEndpoints, createDispatch, type NestHandler } from './dispatch.js';
+import type { EdgeRoutes, RouteChanges } from './edge-routes.js';
 import { HealthController } from './health.controller.js';
 import { databaseChecks, Health, revocationsKnown } from './health.js';
 import { createInternalCalls, type InternalCalls, type InternalPort } from './internal/internal-calls.js';
-import { createListeners, type Listener } from './listeners.js';
+import { createListeners, edgeTable, type Listener } from './listeners.js';
 import { localPort } from './local-port.js';
 import { ownContext } from './own-context.js';
 import { Peers } from './peers.js';
@@ -56,6 +58,8 @@ export interface NexusApp {
   readonly report: StartReport;
   /** Every route that this process serves. */
   readonly routes: readonly RoutePolicy[];
+  /** Absent where clients do not come. */
+  readonly edgeRoutes: EdgeRoutes | undefined;
   readonly listeners: readonly Listener[];
   readonly unregisterMetrics: () => void;
 }
@@ -83,13 +87,24 @@ async function connect(composition: Composition, config: Config, logger: Logger)
   }
 }
 
+function clientProtocol(config: Config): 'http' | 'https' {
+  return publicUrl(config.get(platformConfig)).startsWith('https:') ? 'https' : 'http';
+}
+
 /** Passes requests on to the services that run elsewhere; undefined where none does. */
 async function createForward(composition: Composition, config: Config, logger: Logger, peers: Peers) {
   if (composition.proxied.length === 0) return undefined;
   const factory = await composition.services.find(({ forwarder }) => forwarder)?.forwarder?.();
   if (!factory) throw new Error('No service of this process passes requests on');
-  const protocol = publicUrl(config.get(platformConfig)).startsWith('https:') ? 'https' : 'http';
-  return factory({ upstream: (service) => peers.pool(service), logger, protocol });
+  return factory({ upstream: (service) => peers.pool(service), logger, protocol: clientProtocol(config) });
+}
+
+/** What an edge process serves besides and otherwise than declared; undefined for all others. */
+async function openEdgeRoutes(composition: Composition, config: Config, logger: Logger, table: RouteTable) {
+  if (composition.role !== 'edge') return undefined;
+  const factory = await composition.services.find(({ edgeRoutes }) => edgeRoutes)?.edgeRoutes?.();
+  const replace = (changes: RouteChanges) => table.replace(changes);
+  return factory?.({ config, logger, protocol: clientProtocol(config), declared: table.routes, replace });
 }
 
 /** The ports of the picked services, for the others. */
@@ -152,6 +167,7 @@ export async function createApp(composition: Composition, config: Config, logger
   });
   let nest: NestFastifyApplication | undefined;
   let unregisterMetrics = () => {};
+  let edgeRoutes: EdgeRoutes | undefined;
   try {
     const find = (token: Type): object => {
       if (!nest) throw new Error('A port was called before the modules were made');
@@ -174,7 +190,8 @@ export async function createApp(composition: Composition, config: Config, logger
     unregisterMetrics = registerProcessMetrics({ databases, cache, limits, revocations, inFlight });
     const { adapter, handler } = createAdapter();
     const holder: { health?: Health } = {};
-    const providers = platformProviders({ config, logger, databases, messaging, cache, report, ports, holder });
+    const stores = { databases, messaging, cache, revocations };
+    const providers = platformProviders({ config, logger, ...stores, report, ports, holder });
     const root = RootModule.of(modules, { providers, limiter, throttling: config.get(throttlingConfig) });
     nest = await NestFactory.create<NestFastifyApplication>(root, adapter, {
       bodyParser: false,
@@ -213,11 +230,15 @@ export async function createApp(composition: Composition, config: Config, logger
       callerOf: (request) => callingService(request, material),
       logger,
     });
-    const listeners = createListeners({ composition, config, policy, own, shared, handler: serve, material, calls });
+    const table = edgeTable(composition, [...shared, ...own]);
+    edgeRoutes = await openEdgeRoutes(composition, config, logger, table);
+    const routing = { own, shared, edge: table, handler: serve };
+    const listeners = createListeners({ composition, config, policy, ...routing, material, calls });
     const parts = { composition, config, logger, nest, databases, messaging, peers, calls, revocations, policy };
-    return { ...parts, health, report, routes: [...shared, ...own], listeners, unregisterMetrics };
+    return { ...parts, health, report, routes: [...shared, ...own], edgeRoutes, listeners, unregisterMetrics };
   } catch (error) {
     unregisterMetrics();
+    await edgeRoutes?.close();
     await nest?.close().catch(() => undefined);
     await messaging.close(0).catch(() => undefined);
     await databases.close();

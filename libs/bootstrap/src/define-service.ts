@@ -6,6 +6,7 @@ import type { Exchange } from '@nexus/http';
 import type { JobBinding, Subscription } from '@nexus/messaging';
 import type { Logger } from '@nexus/observability';
 import type { ServicePool } from '@nexus/resilience';
+import type { EdgeRoutesFactory } from './edge-routes.js';
 
 /** An abstract class of `@nexus/contracts` as a value. */
 export type PortToken = PortClass & (abstract new (...args: never[]) => object);
@@ -59,6 +60,8 @@ export interface ServiceDefinition {
   readonly egress: readonly Egress[];
   /** How requests reach services that run elsewhere; the edge has it. */
   readonly forwarder?: () => Promise<ForwarderFactory>;
+  /** What an edge process serves besides and otherwise than declared; the edge has it. */
+  readonly edgeRoutes?: () => Promise<EdgeRoutesFactory>;
 }
 
 /** Declares a service. */

@@ -10,6 +10,7 @@ import {
   readBody,
 } from '@nexus/http';
 import type { Logger } from '@nexus/observability';
+import type { EdgeRoute } from './edge-routes.js';
 import type { Handler } from './listeners.js';
 
 /** Nest's pipeline behind Fastify's router. */
@@ -55,7 +56,7 @@ export function createDispatch(parts: {
     if (call) runner.run(call, exchange, exchange.body);
     else nest(exchange.request, exchange.response);
   };
-  return (exchange) => {
+  const takeOver: Handler = (exchange) => {
     if (forward && exchange.route && elsewhere.has(exchange.route.service)) {
       forward(exchange);
       return;
@@ -79,5 +80,10 @@ export function createDispatch(parts: {
         answerFailure(logger, exchange, error);
       },
     );
+  };
+  return (exchange) => {
+    const handle = (exchange.route as EdgeRoute | undefined)?.handle;
+    if (handle) handle(exchange, takeOver);
+    else takeOver(exchange);
   };
 }

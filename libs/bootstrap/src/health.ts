@@ -4,6 +4,17 @@ import type { DatabaseRoot } from '@nexus/database';
 import { type AppError, errors } from '@nexus/kernel';
 
 const CHECK_TIMEOUT_MS = 2_000;
+/** Those who probe do not wait for long, and a peer that hangs must not make them believe that this process does. */
+const PEER_TIMEOUT_MS = 500;
+/** Looking at peers may take a handshake with each: however many probes come, they share one look for so long. */
+const PEERS_KNOWN_MS = 1_000;
+
+/** What a ready process says. */
+export interface Readiness {
+  readonly status: 'ok';
+  /** Services that run elsewhere and cannot be reached. */
+  readonly missing?: readonly string[];
+}
 
 /** One thing the process cannot serve without. Never a peer's readiness: that would take all down with one. */
 export interface ReadinessCheck {
@@ -11,13 +22,13 @@ export interface ReadinessCheck {
   readonly check: () => Promise<void>;
 }
 
-async function within(work: Promise<void>): Promise<void> {
+async function within(ms: number, work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   try {
     await Promise.race([
       work,
       new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(new Error('timeout')), CHECK_TIMEOUT_MS);
+        timer = setTimeout(() => reject(new Error('timeout')), ms);
       }),
     ]);
   } finally {
@@ -29,6 +40,7 @@ async function within(work: Promise<void>): Promise<void> {
 export class Health {
   private state: 'starting' | 'ready' | 'stopping' = 'starting';
   private running: Promise<AppError | undefined> | undefined;
+  private missing: { readonly at: number; readonly names: Promise<string[]> } | undefined;
 
   constructor(
     private readonly service: HealthCheckService,
@@ -38,17 +50,24 @@ export class Health {
   ) {}
 
   /** What a ready process says: services that run elsewhere and cannot be reached are told, but do not take it out. */
-  async ready(): Promise<{ status: 'ok'; missing?: string[] }> {
+  async ready(): Promise<Readiness> {
+    const now = performance.now();
+    if (this.missing === undefined || now - this.missing.at > PEERS_KNOWN_MS)
+      this.missing = { at: now, names: this.findMissing() };
+    const missing = await this.missing.names;
+    return missing.length === 0 ? { status: 'ok' } : { status: 'ok', missing };
+  }
+
+  private async findMissing(): Promise<string[]> {
     const found = await Promise.all(
       this.peers.map(({ name, check }) =>
-        within(check()).then(
+        within(PEER_TIMEOUT_MS, check()).then(
           () => undefined,
           () => name,
         ),
       ),
     );
-    const missing = found.filter((name) => name !== undefined);
-    return missing.length === 0 ? { status: 'ok' } : { status: 'ok', missing };
+    return found.filter((name) => name !== undefined);
   }
 
   markReady(): void {
@@ -78,7 +97,7 @@ export class Health {
     const indicators = this.checks.map(({ name, check }) => async () => {
       const session = this.indicators.check(name);
       try {
-        await within(check());
+        await within(CHECK_TIMEOUT_MS, check());
         return session.up();
       } catch {
         failed.push(name);

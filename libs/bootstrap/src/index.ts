@@ -10,6 +10,15 @@ export {
   type ProvidedPort,
   type ServiceDefinition,
 } from './define-service.js';
+export type {
+  AddedRoutes,
+  EdgeRoute,
+  EdgeRoutes,
+  EdgeRoutesFactory,
+  EdgeRoutesParts,
+  FoundRoute,
+  RouteChanges,
+} from './edge-routes.js';
 export { HealthController } from './health.controller.js';
 export {
   createInternalCalls,

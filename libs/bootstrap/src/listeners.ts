@@ -5,7 +5,7 @@ import { ROUTE_MANIFEST, type RoutePolicy } from '@nexus/contracts';
 import type { Exchange } from '@nexus/http';
 import { attachReload, peerServices, secureServerOptions, type TlsMaterial } from '@nexus/resilience';
 import { createFront } from './chain/front.js';
-import { RouteTable } from './chain/route-table.js';
+import { pathOf, RouteTable } from './chain/route-table.js';
 import { type Composition, CompositionError } from './compose.js';
 import type { InternalCalls } from './internal/internal-calls.js';
 import { type InternalService, internalPort, isLoopback, peersConfig } from './peers.config.js';
@@ -32,24 +32,39 @@ export interface ListenerParts {
   readonly own: readonly RoutePolicy[];
   /** Routes of the process itself, served everywhere. */
   readonly shared: readonly RoutePolicy[];
+  /** Routes of an edge process. */
+  readonly edge: RouteTable;
   readonly handler: Handler;
   /** This process's identity towards the others; none: nobody else runs. */
   readonly material: TlsMaterial | undefined;
   readonly calls: InternalCalls;
 }
 
+/**
+ * How long the platform's own processes keep a connection that they do not use, in ms: they are told so, and close it
+ * themselves. So a process that stops waits no longer than that for those who have not heard of it.
+ */
+const INTERNAL_IDLE_MS = 5_000;
+/** The listener itself closes much later, so that no request meets the end of its connection, however busy its sender is. */
+const INTERNAL_PATIENCE_MS = 60_000;
+
 /** Routes of services that run elsewhere. Their answers are kept there, where changes are known. */
 function proxiedRoutes({ proxied }: Composition): RoutePolicy[] {
   return ROUTE_MANIFEST.filter(({ service }) => proxied.includes(service)).map(({ cache: _, ...route }) => route);
 }
 
-function edgeListener({ composition, config, policy, own, shared, handler }: ListenerParts): Listener {
-  const table = new RouteTable([...shared, ...own, ...proxiedRoutes(composition)]);
+/** What an edge process knows of every route of the platform; changes to it are taken up while it runs. */
+export function edgeTable(composition: Composition, routes: readonly RoutePolicy[]): RouteTable {
+  return new RouteTable([...routes, ...proxiedRoutes(composition)]);
+}
+
+function edgeListener({ config, policy, edge, handler }: ListenerParts): Listener {
+  const upgrades = ({ url }: IncomingMessage) => edge.find('GET', pathOf(url ?? ''))?.route.upgrades === true;
   return {
     setting: 'PORT',
     port: config.get(platformConfig).PORT,
     secure: false,
-    server: createFront(policySteps(policy, table, 'edge'), handler),
+    server: createFront({ ...policySteps(policy, edge, 'edge'), upgrades }, handler),
   };
 }
 
@@ -73,10 +88,12 @@ function internalListener(parts: ListenerParts, service: InternalService): Liste
   const options = { ...policySteps(policy, table, 'internal', fromGateway), before: calls };
   const port = internalPort(config, service);
   const setting = `NEXUS_${service.toUpperCase()}_PORT`;
-  if (plain || !material) return { setting, port, secure: false, server: createFront(options, handler) };
-  const server = createFront({ ...options, tls: secureServerOptions(material) }, handler);
-  attachReload(server as unknown as SecureServer, material);
-  return { setting, port, secure: true, server };
+  const tls = plain || !material ? undefined : secureServerOptions(material);
+  const server = createFront(tls ? { ...options, tls } : options, handler);
+  server.keepAliveTimeout = INTERNAL_IDLE_MS;
+  server.keepAliveTimeoutBuffer = INTERNAL_PATIENCE_MS;
+  if (tls && material) attachReload(server as unknown as SecureServer, material);
+  return { setting, port, secure: tls !== undefined, server };
 }
 
 /**

@@ -94,6 +94,11 @@ export class Peers {
     }));
   }
 
+  /** Closes connections that idle, so that nobody who stops at the same time waits for them. */
+  letGo(): void {
+    for (const pool of this.pools.values()) pool.letGo();
+  }
+
   /** Waits for what runs, then closes every connection. */
   async close(): Promise<void> {
     await Promise.all([...this.pools.values()].map((pool) => pool.close()));

@@ -1,4 +1,5 @@
 import type { Provider } from '@nestjs/common';
+import { RevocationList } from '@nexus/auth-guards';
 import { ResponseCache } from '@nexus/caching';
 import type { Config } from '@nexus/config';
 import { DatabaseRoot } from '@nexus/database';
@@ -15,6 +16,7 @@ export interface PlatformParts {
   readonly databases: DatabaseRoot;
   readonly messaging: Messaging;
   readonly cache: ResponseCache;
+  readonly revocations: RevocationList;
   readonly report: StartReport;
   readonly ports: readonly { readonly token: PortToken; readonly client: object }[];
   /** Filled once the modules exist: health uses one of them. */
@@ -34,6 +36,7 @@ export function platformProviders(parts: PlatformParts): Provider[] {
     { provide: DatabaseRoot, useValue: parts.databases },
     { provide: Messaging, useValue: parts.messaging },
     { provide: ResponseCache, useValue: parts.cache },
+    { provide: RevocationList, useValue: parts.revocations },
     { provide: StartReport, useValue: parts.report },
     {
       provide: Health,

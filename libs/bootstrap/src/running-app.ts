@@ -8,8 +8,10 @@ import type { NexusApp } from './create-app.js';
 import type { ServiceDefinition } from './define-service.js';
 import { Housekeeping } from './housekeeping.js';
 import { startsWithService } from './lifecycle-hooks.js';
+import { drainListeners, ListenerDrain } from './listener-drain.js';
 import { createManagementServer } from './management.js';
 import { ownContext } from './own-context.js';
+import { stopTimes } from './stop-times.js';
 
 /** A process that takes requests. */
 export interface RunningApp {
@@ -107,8 +109,9 @@ export async function runApp(app: NexusApp): Promise<RunningApp> {
     logger,
   );
   const management = createManagementServer(health);
+  const drains = app.listeners.map(({ server }) => new ListenerDrain(server));
   let stopping: Promise<void> | undefined;
-  const stop = () => (stopping ??= shutDown(app, management, housekeeping));
+  const stop = () => (stopping ??= shutDown(app, management, drains, housekeeping));
   try {
     const managementUrl = await listen(
       management,
@@ -142,13 +145,31 @@ function closed(server: Server): Promise<void> {
   });
 }
 
+/** Takes no new connections and finishes what runs; streams are told to end, and come again elsewhere. */
+async function finishRequests(app: NexusApp, drains: readonly ListenerDrain[]): Promise<void> {
+  const { config, logger, policy, calls, composition } = app;
+  const { inFlight } = policy;
+  calls.close();
+  const left = await drainListeners(drains, {
+    ...stopTimes(config, composition),
+    running: () => inFlight.size + calls.running,
+    look: () => inFlight.cancelStreams(),
+  });
+  if (left > 0) logger.warn('Requests were cut off at shutdown', { left });
+}
+
 /**
- * Readiness 503 first, wait until nobody sends here any more, stop accepting, finish what runs, stop the jobs, then
- * close what was opened, last first. Each phase is timed.
+ * Readiness 503 first, wait until nobody connects here any more, stop accepting, finish what runs, stop the jobs, then
+ * close what was opened, last first. From the first moment each answer closes its connection. Each phase is timed.
  */
-async function shutDown(app: NexusApp, management: Server, housekeeping: Housekeeping): Promise<void> {
-  const { config, logger, health, policy, listeners, messaging, databases, nest, revocations, peers, calls } = app;
-  const { SHUTDOWN_DRAIN_MS, SHUTDOWN_TIMEOUT_MS } = config.get(platformConfig);
+async function shutDown(
+  app: NexusApp,
+  management: Server,
+  drains: readonly ListenerDrain[],
+  housekeeping: Housekeeping,
+): Promise<void> {
+  const { config, logger, health, policy, messaging, databases, nest, revocations, peers, calls, composition } = app;
+  const { drainMs, timeoutMs } = stopTimes(config, composition);
   const phases: Record<string, number> = {};
   const phase = async (name: string, work: () => Promise<unknown>) => {
     const from = performance.now();
@@ -161,19 +182,13 @@ async function shutDown(app: NexusApp, management: Server, housekeeping: Houseke
   };
   health.markStopping();
   policy.announceStop();
-  await phase('drain', () => new Promise((resolve) => setTimeout(resolve, SHUTDOWN_DRAIN_MS)));
-  await phase('requests', async () => {
-    const done = Promise.all(listeners.map(({ server }) => closed(server)));
-    for (const { server } of listeners) server.closeIdleConnections();
-    policy.inFlight.cancelStreams();
-    calls.close();
-    const left = await policy.inFlight.drained(SHUTDOWN_TIMEOUT_MS);
-    if (left > 0) logger.warn('Requests were cut off at shutdown', { left });
-    for (const { server } of listeners) server.closeAllConnections();
-    await done;
-  });
-  await phase('jobs', () => messaging.close(SHUTDOWN_TIMEOUT_MS));
+  calls.announceStop();
+  peers.letGo();
+  await phase('drain', () => new Promise((resolve) => setTimeout(resolve, drainMs)));
+  await phase('requests', () => finishRequests(app, drains));
+  await phase('jobs', () => messaging.close(timeoutMs));
   await phase('housekeeping', () => housekeeping.stop());
+  await phase('routes', async () => app.edgeRoutes?.close());
   await phase('modules', () => nest.close());
   revocations.close();
   await phase('peers', () => peers.destroy());

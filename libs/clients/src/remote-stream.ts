@@ -137,7 +137,15 @@ export class RemoteStream {
     this.connection = connection;
     try {
       dispatcher.dispatch(
-        { path, method: 'GET', headers: ['accept', STREAM_TYPE, ...headers], headersTimeout: 0, bodyTimeout: 0 },
+        {
+          path,
+          method: 'GET',
+          headers: ['accept', STREAM_TYPE, ...headers],
+          // Where a stream has ended its provider may be about to stop: the next one begins on a new connection.
+          reset: true,
+          headersTimeout: 0,
+          bodyTimeout: 0,
+        },
         connection,
       );
     } catch (cause) {

@@ -25,12 +25,18 @@ export const platformConfig = defineConfig('platform', {
     description: 'Folder of everything that is kept in files.',
   },
   SHUTDOWN_DRAIN_MS: {
-    schema: env.int(0, { max: 60_000 }),
-    description: 'How long readiness answers 503 before the listener closes, in ms.',
+    schema: env.int(0, { max: 60_000 }).unwrap().optional(),
+    description: 'How long readiness answers 503 at shutdown while connections are still taken, in ms.',
+    defaultText: '2000 for a gateway whose services run elsewhere, else 0',
+  },
+  SHUTDOWN_IDLE_MS: {
+    schema: env.int(0, { max: 60_000 }).unwrap().optional(),
+    description: 'How long idle connections are then left to their clients, in ms.',
+    defaultText: '6000; 0 where one process holds all services',
   },
   SHUTDOWN_TIMEOUT_MS: {
     schema: env.int(8_000, { min: 100, max: 300_000 }),
-    description: 'How long requests in flight may take to finish at shutdown, in ms.',
+    description: 'How long requests in flight may take to finish once no connections are taken, in ms.',
   },
 });
 export type PlatformConfig = ConfigOf<typeof platformConfig>;

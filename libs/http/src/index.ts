@@ -30,7 +30,7 @@ export { keyShape } from './key-shape.js';
 export { type LingerLimits, lingerOnClose } from './lingering-close.js';
 export { comesFromThisMachine, isLocalVisitor, LOCAL_VISITOR_HEADER } from './local-visitor.js';
 export { NexusFastifyAdapter } from './nexus-fastify-adapter.js';
-export { formToBody, normaliseKeys } from './normalise.js';
+export { formToBody, isCanonical, normaliseKeys } from './normalise.js';
 export { buildOpenApi } from './openapi/build-openapi.js';
 export { Caller, Ctx, IfMatch } from './param.decorator.js';
 export { parseForm, parseJson } from './parse-body.js';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { z } from 'zod';
-import { formToBody, keyShape, normaliseKeys } from './index.js';
+import { formToBody, isCanonical, keyShape, normaliseKeys } from './index.js';
 
 const schema = z.strictObject({
   display_name: z.string(),
@@ -19,6 +19,19 @@ describe('normalisation', () => {
       display_name: 'a',
       members: [{ user_id: 'u' }],
     });
+  });
+
+  test('is known to be needed exactly where it changes something', () => {
+    const key = fc.constantFrom('displayName', 'display_name', 'members', 'metadata', 'pageCount', 'other', 'fooBar');
+    const inner = fc.dictionary(fc.constantFrom('userId', 'user_id', 'camelCase'), fc.string());
+    const value = fc.dictionary(key, fc.oneof(fc.string(), fc.array(inner), inner));
+    fc.assert(
+      fc.property(value, (given) => {
+        const before = JSON.stringify(given);
+        expect(isCanonical(given, shape)).toBe(JSON.stringify(normaliseKeys(JSON.parse(before), shape)) === before);
+      }),
+      { numRuns: 500 },
+    );
   });
 
   test('never looks into free-form data', () => {

@@ -33,6 +33,19 @@ export function normaliseKeys(value: unknown, shape: KeyShape | undefined): unkn
   return record;
 }
 
+/** Whether {@link normaliseKeys} would leave a value as it is. */
+export function isCanonical(value: unknown, shape: KeyShape | undefined): boolean {
+  if (!shape || value === null || typeof value !== 'object') return true;
+  if (shape.kind === 'array') return !Array.isArray(value) || value.every((item) => isCanonical(item, shape.of));
+  if (shape.kind !== 'object' || Array.isArray(value)) return true;
+  const record = value as Record<string, unknown>;
+  return Object.keys(record).every((key) => {
+    if (Object.hasOwn(shape.keys, key)) return isCanonical(record[key], shape.keys[key]);
+    const snake = toSnake(key);
+    return snake === key || !Object.hasOwn(shape.keys, snake) || Object.hasOwn(record, snake);
+  });
+}
+
 function coerce(text: string, shape: KeyShape): unknown {
   if (shape.kind === 'number' && /^-?\d+(\.\d+)?$/.test(text)) return Number(text);
   if (shape.kind === 'boolean' && (text === 'true' || text === 'false')) return text === 'true';

@@ -1,4 +1,5 @@
 export { DEADLINE_HEADER, deadlineFrom, deadlineHeader, remainingMs } from './deadline.js';
+export { type FileWatchOptions, watchFiles } from './file-watch.js';
 export { attachReload, peerServices, secureServerOptions } from './secure-server.js';
 export type { Lookup } from './service-names.js';
 export { ServicePool, type ServicePoolOptions } from './service-pool.js';

@@ -15,13 +15,18 @@ export interface ConnectionPlan {
   readonly host: string;
   readonly address: string;
   readonly port: number;
-  /** Longest time until a connection can be used, TLS included, in ms. */
+  /** Longest time until the address takes the connection, in ms; the TLS handshake then has four times as long. */
   readonly connectTimeoutMs: number;
   /** Absent for a plain connection. */
   readonly tls?: { readonly identity: TlsIdentity; readonly trustDomain: string };
 }
 
 const TCP_KEEP_ALIVE_MS = 60_000;
+/**
+ * A process that has just started and is turned to by everybody at once shakes hands slowly, and whoever gives up on it
+ * adds to its work.
+ */
+const HANDSHAKE_FACTOR = 4;
 
 const contexts = new WeakMap<TlsIdentity, SecureContext>();
 
@@ -100,7 +105,14 @@ export function serviceConnector(plan: ConnectionPlan): buildConnector.connector
       socket.destroy();
       callback(fault(error), null);
     };
-    const timer = setTimeout(() => settle(new Error(`no answer in ${connectTimeoutMs} ms`)), connectTimeoutMs);
+    const giveUpIn = (ms: number) => setTimeout(() => settle(new Error(`no answer in ${ms} ms`)), ms);
+    let timer = giveUpIn(connectTimeoutMs);
+    if (tls) {
+      socket.once('connect', () => {
+        clearTimeout(timer);
+        if (!isOver) timer = giveUpIn(connectTimeoutMs * HANDSHAKE_FACTOR);
+      });
+    }
     socket
       .setKeepAlive(true, TCP_KEEP_ALIVE_MS)
       .setNoDelay(true)

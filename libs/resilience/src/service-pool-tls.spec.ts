@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:https';
-import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
+import { type AddressInfo, connect as connectTcp, createServer as createTcpServer, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { TestAuthority } from '@nexus/testing';
@@ -127,6 +127,24 @@ describe('a pool over TLS', () => {
     });
     const url = `https://127.0.0.1:${(silent.address() as AddressInfo).port}`;
     expect(await ask(open({ urls: url, connectTimeoutMs: 50 }))).toBe('UPSTREAM_CONNECT');
+  });
+
+  test('is patient with a peer that takes the connection and is slow to shake hands', async () => {
+    const service = await serve(await userMaterial());
+    const { port } = new URL(service.url);
+    const slow = createTcpServer({ pauseOnConnect: true }, (near) => {
+      const far = connectTcp(Number(port), '127.0.0.1');
+      for (const socket of [near, far]) socket.on('error', () => undefined);
+      const timer = setTimeout(() => near.pipe(far).pipe(near), 800);
+      near.once('close', () => {
+        clearTimeout(timer);
+        far.destroy();
+      });
+    });
+    await new Promise<void>((listening) => slow.listen(0, '127.0.0.1', listening));
+    cleanup.push(() => new Promise((closed) => slow.close(closed)));
+    const url = `https://127.0.0.1:${(slow.address() as AddressInfo).port}`;
+    expect(await ask(open({ urls: url, connectTimeoutMs: 600, replay: false }))).toBe('200 gateway');
   });
 
   test('is refused without an identity', () => {

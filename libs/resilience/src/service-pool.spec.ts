@@ -340,6 +340,65 @@ describe('a pool of several addresses', () => {
     expect(events).toHaveLength(1);
   });
 
+  test('turns to one that it left alone as soon as there is no other', async () => {
+    const [left, last] = [await serve(), await serve()];
+    const { pool } = open([left.url, last.url]);
+    await left.close();
+    await until(
+      () => stateOf(pool.reach(), left.url) === 'ejected',
+      'it is left alone',
+      () => ask(pool),
+    );
+    const back = await serve(undefined, '127.0.0.1', left.port);
+    await last.close();
+    for (let turn = 0; turn < 20; turn += 1) expect(await ask(pool, { method: 'POST', body: 'text' })).toBe('200 ok');
+    expect(back.requests).toHaveLength(20);
+    await until(() => stateOf(pool.reach(), back.url) === 'up', 'it is taken back');
+    // Now the other one is the one to be left alone.
+    await until(
+      () => stateOf(pool.reach(), last.url) === 'ejected',
+      'the other is left alone',
+      () => ask(pool),
+    );
+  });
+
+  test('looks at all while nobody answers, and leaves none alone for longer because of that', async () => {
+    const [one, other] = [await serve(), await serve()];
+    const { pool } = open([one.url, other.url]);
+    await ask(pool);
+    await Promise.all([one.close(), other.close()]);
+    const end = performance.now() + 1_500;
+    await until(
+      () => performance.now() > end,
+      'so much time has passed',
+      async () => {
+        expect(await ask(pool)).toMatch(/^(UPSTREAM_CONNECT|UND_ERR_SOCKET|ECONNRESET)$/);
+        await nextTurn();
+      },
+    );
+    expect(Math.max(...pool.reach().map(({ ejections }) => ejections))).toBeLessThanOrEqual(2);
+    const back = await serve(undefined, '127.0.0.1', one.port);
+    const from = performance.now();
+    await until(
+      () => back.requests.length > 0,
+      'it is found',
+      () => ask(pool),
+    );
+    expect(performance.now() - from).toBeLessThan(900);
+  });
+
+  test('does not take an end that the request asked for as a sign of leaving', async () => {
+    const [one, other] = [await serve(), await serve()];
+    const { pool, events } = open([one.url, other.url]);
+    for (let turn = 0; turn < 10; turn += 1) {
+      const { statusCode, headers, body } = await request('http://user/path', { dispatcher: pool, reset: true });
+      await body.dump();
+      expect([statusCode, headers.connection]).toEqual([200, 'close']);
+    }
+    await nextTurn();
+    expect(events).toEqual([]);
+  });
+
   test('waits no longer than the connect timeout for one that is frozen', async () => {
     const good = await serve();
     // Documentation address (RFC 5737): nothing answers, or the network says so at once.

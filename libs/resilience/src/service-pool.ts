@@ -21,7 +21,7 @@ export interface ServicePoolOptions {
   readonly connections?: number;
   /** Requests per address that may wait for a connection; 1024 by default. */
   readonly maxPending?: number;
-  /** Longest time until a connection can be used, in ms; 1 s by default. */
+  /** Longest time until an address takes a connection, in ms; 1 s by default, and four times as long for the handshake. */
   readonly connectTimeoutMs?: number;
   /** How often host names are looked up, in ms; 5 s by default. */
   readonly resolveEveryMs?: number;
@@ -193,6 +193,11 @@ export class ServicePool extends Dispatcher {
   async check(): Promise<ReachedAddress[]> {
     await this.#upstreams.check();
     return this.reach();
+  }
+
+  /** Closes the connections that nobody uses; what runs goes on, and more may come. */
+  letGo(): void {
+    this.#upstreams.letGo();
   }
 
   /** Takes no more requests; done when those that run are answered, however long that takes, replays included. */

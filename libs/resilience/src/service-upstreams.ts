@@ -49,6 +49,9 @@ interface Known {
 
 const LOOKUP_GAP_MS = 1_000;
 
+/** Nothing speaks against asking it. */
+const isGood = ({ state }: UpstreamAddress) => state === 'up' || state === 'untried';
+
 /** The addresses of one service: found by its names, kept up to date, and known to be worth asking or not. */
 export class ServiceUpstreams {
   /** Those to pick from; empty only while nothing is known. */
@@ -67,7 +70,7 @@ export class ServiceUpstreams {
 
   constructor(private readonly plan: UpstreamPlan) {
     this.#owner = {
-      mayEject: (address) => this.usable.length > 1 && this.usable.includes(address),
+      mayEject: (address) => this.#upstreams.some((other) => other !== address && isGood(other)),
       changed: () => this.#refresh(),
       lost: () => {
         if (performance.now() - this.#resolvedAt >= LOOKUP_GAP_MS) void this.resolve();
@@ -130,9 +133,14 @@ export class ServiceUpstreams {
 
   #refresh(): void {
     const known = this.#upstreams;
-    const usable = known.filter(({ state }) => state !== 'ejected');
-    // Names may have moved away from all that was left.
-    this.usable = usable.length > 0 ? usable : known;
+    if (known.some(isGood)) {
+      this.usable = known.filter(({ state }) => state !== 'ejected');
+      return;
+    }
+    // The last good one has gone, or names have moved away from it. What was left alone may be well by now: all are
+    // tried, as Envoy does below its panic threshold, and looked at without waiting.
+    this.usable = known;
+    for (const upstream of known) upstream.hurry();
   }
 
   #tend(): void {
@@ -161,6 +169,11 @@ export class ServiceUpstreams {
         ejections: 0,
       })),
     ];
+  }
+
+  /** Closes connections that idle. */
+  letGo(): void {
+    for (const upstream of this.#upstreams) upstream.renew();
   }
 
   /** Connects to the addresses that have answered nothing since the last check. */

@@ -85,9 +85,14 @@ export class TrackedExchange implements Dispatcher.DispatchHandler {
 
   onResponseStart(controller: Controller, statusCode: number, headers: Headers, statusMessage?: string): void {
     this.#isGatewayError = statusCode >= 502 && statusCode <= 504;
-    // undici itself asks for the end of the connection with HEAD, and an error may end its own connection only.
-    if (headers.connection === 'close' && statusCode < 400 && this.options.method !== 'HEAD') this.target?.leaving();
+    // An error may end its own connection only.
+    if (headers.connection === 'close' && statusCode < 400 && !this.#asksForTheEnd) this.target?.leaving();
     this.handler.onResponseStart?.(controller, statusCode, headers, statusMessage);
+  }
+
+  /** Whether the request itself says that its connection ends with it; undici does so for HEAD. */
+  get #asksForTheEnd(): boolean {
+    return this.options.reset === true || this.options.method === 'HEAD';
   }
 
   onResponseData(controller: Controller, chunk: Buffer): void {

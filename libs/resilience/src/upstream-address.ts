@@ -43,9 +43,11 @@ export interface AddressOwner {
 const MAX_FAILURES = 5;
 const EJECTION_STEP_MS = 1_000;
 const MAX_EJECTION_MS = 30_000;
+/** Between two looks at an address while there is no other. */
+const HURRY_GAP_MS = 100;
 /** A peer that ends every connection is not left more often. */
 const LEAVING_GAP_MS = 1_000;
-/** Our servers keep an idle connection for 65 s and say so; ours ends before, whatever the server says. */
+/** Our servers say how long they keep an idle connection; ours ends before, and here, whatever a server says. */
 const KEEP_ALIVE_MAX_MS = 60_000;
 /** Where the server says nothing. */
 const KEEP_ALIVE_UNKNOWN_MS = 4_000;
@@ -68,6 +70,9 @@ export class UpstreamAddress {
   #connect: ReturnType<typeof serviceConnector>;
   #renewAt: number;
   #leftAt = 0;
+  #isProbing = false;
+  #isHurried = false;
+  #probedAt = Number.NEGATIVE_INFINITY;
   readonly #retired = new Map<Pool, Promise<void>>();
   #isClosed = false;
 
@@ -130,7 +135,9 @@ export class UpstreamAddress {
     this.completed += 1;
     this.#failures = 0;
     if (this.state === 'up' || this.state === 'ejected') return;
+    const wasFailing = this.state === 'failing';
     this.state = 'up';
+    if (wasFailing) this.owner.changed();
   }
 
   /** A gateway error was answered, or the connection was cut. */
@@ -165,22 +172,41 @@ export class UpstreamAddress {
     if (this.state === 'ejected' || this.#isClosed) return;
     const mayEject = this.owner.mayEject(this);
     this.state = mayEject ? 'ejected' : 'failing';
-    if (!mayEject) return;
-    this.#wait();
+    if (mayEject) {
+      this.ejections += 1;
+      this.#wait();
+    }
     this.owner.changed();
-    this.owner.tell({ type: 'ejected', service: this.#plan.service, address: this.name, reason });
+    if (mayEject) this.owner.tell({ type: 'ejected', service: this.#plan.service, address: this.name, reason });
   }
 
   #wait(): void {
-    this.ejections += 1;
-    const delay = Math.min(EJECTION_STEP_MS * this.ejections, MAX_EJECTION_MS);
-    this.#timer = setTimeout(() => void this.#comeBack(), delay).unref();
+    this.#comeBackIn(Math.min(EJECTION_STEP_MS * this.ejections, MAX_EJECTION_MS));
+  }
+
+  #comeBackIn(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#comeBack(), ms).unref();
+  }
+
+  /** No other is left to ask: an address that was left alone is looked at now. */
+  hurry(): void {
+    const sinceMs = performance.now() - this.#probedAt;
+    if (this.state !== 'ejected' || this.#isProbing) return;
+    this.#isHurried = true;
+    this.#comeBackIn(Math.max(0, HURRY_GAP_MS - sinceMs));
   }
 
   /** Requests return only to an address that takes a connection. */
   async #comeBack(): Promise<void> {
+    this.#isProbing = true;
     const fault = await this.#probe();
+    this.#isProbing = false;
+    this.#probedAt = performance.now();
     if (this.#isClosed) return;
+    // Looks that did not wait their time do not make the next wait longer.
+    if (fault !== undefined && !this.#isHurried) this.ejections += 1;
+    this.#isHurried = false;
     if (fault !== undefined) {
       this.#wait();
       return;

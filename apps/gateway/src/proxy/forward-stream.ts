@@ -1,7 +1,14 @@
 import { type Agent, type ClientRequest, type IncomingMessage, request as startRequest } from 'node:http';
 import type { Exchange } from '@nexus/http';
+import { errors } from '@nexus/kernel';
 import type { Dispatcher } from 'undici';
 import type { Forwarding } from './forwarding.js';
+
+/** Who takes the answer. */
+type AnswerHandler = Pick<
+  Forwarding,
+  'onRequestStart' | 'onResponseStart' | 'onResponseData' | 'onResponseEnd' | 'onResponseError'
+>;
 
 /** This interim answer was asked for, and Node tells of it by an event of its own. */
 const CONTINUE = 100;
@@ -34,19 +41,33 @@ class StreamController implements Dispatcher.DispatchController {
 }
 
 /**
+ * Whether Node reads an answer to the end of its connection although it names a coding: its parser does so when blanks
+ * follow `chunked` (https://github.com/nodejs/llhttp/issues/876), which are gone from the value.
+ */
+function readsToEnd({ shouldKeepAlive }: ClientRequest, { headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined && !shouldKeepAlive && headers.connection !== 'close';
+}
+
+/**
  * Sends a request whose body is a stream, at the speed of the slower side. Not by undici: it sends the head with the
  * first bytes of the body, so that a service could not refuse before them, and has no `Expect: 100-continue`
  * (RFC 9110 §10.1.1), which passes through here in both directions.
  */
 export function forwardStream(
   exchange: Exchange,
-  options: { readonly agent: Agent; readonly path: string; readonly headers: readonly string[] },
-  forwarding: Forwarding,
+  options: {
+    readonly agent: Agent;
+    readonly path: string;
+    readonly headers: readonly string[];
+    /** What `Host` says; the name of the service by default. */
+    readonly host?: string;
+  },
+  forwarding: AnswerHandler,
 ): void {
   const client = exchange.request;
   const { agent, path } = options;
   const { 'content-length': length, 'transfer-encoding': coding } = client.headers;
-  const headers = [...options.headers, 'host', exchange.route?.service ?? ''];
+  const headers = [...options.headers, 'host', options.host ?? exchange.route?.service ?? ''];
   if (length !== undefined) headers.push('content-length', length);
   else if (coding !== undefined) headers.push('transfer-encoding', 'chunked');
   if (exchange.awaitsContinue) headers.push('expect', '100-continue');
@@ -68,8 +89,17 @@ export function forwardStream(
     .on('information', ({ statusCode, headers: given }) => {
       if (statusCode !== CONTINUE) guarded(() => forwarding.onResponseStart(controller, statusCode, given));
     })
+    // Nobody asked for another protocol, and Node tells of it in no other way.
+    .on('upgrade', (_answer, socket) => {
+      socket.destroy();
+      forwarding.onResponseError(controller, errors.bad_gateway());
+    })
     .on('response', (answer) => {
       controller.answer = answer;
+      if (readsToEnd(request, answer)) {
+        controller.abort(errors.bad_gateway());
+        return;
+      }
       answer
         .on('data', (chunk: Buffer) => guarded(() => forwarding.onResponseData(controller, chunk)))
         .on('end', () => forwarding.onResponseEnd(controller, answer.trailers))
@@ -81,6 +111,7 @@ export function forwardStream(
     // A service that refuses the body has answered before it ends: what is left of it goes nowhere.
     .on('close', () => client.unpipe(request));
   forwarding.onRequestStart(controller);
-  request.flushHeaders();
+  // As `flushHeaders`, which would write bytes beyond ASCII in UTF-8.
+  request.write('', 'latin1');
   if (!exchange.awaitsContinue) send();
 }

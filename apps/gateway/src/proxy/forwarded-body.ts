@@ -1,5 +1,14 @@
 import type { RoutePolicy } from '@nexus/contracts';
-import { collectBody, type Exchange, mediaTypeOf, normaliseKeys, parseForm, parseJson, readQuery } from '@nexus/http';
+import {
+  collectBody,
+  type Exchange,
+  isCanonical,
+  mediaTypeOf,
+  normaliseKeys,
+  parseForm,
+  parseJson,
+  readQuery,
+} from '@nexus/http';
 import { errors } from '@nexus/kernel';
 import { stringify } from 'fast-querystring';
 
@@ -17,7 +26,9 @@ const CAMEL_KEY = /"[A-Za-z0-9]*[a-z0-9][A-Z][A-Za-z0-9]*"\s*:/;
 
 function canonicalJson(bytes: Buffer, shape: RoutePolicy['body']): Buffer {
   if (!shape || !CAMEL_KEY.test(bytes.toString('latin1'))) return bytes;
-  return Buffer.from(JSON.stringify(normaliseKeys(parseJson(bytes), shape)));
+  const value = parseJson(bytes);
+  // The inside of free-form fields is the client's own: with no declared key to change, no byte changes.
+  return isCanonical(value, shape) ? bytes : Buffer.from(JSON.stringify(normaliseKeys(value, shape)));
 }
 
 async function buffered(exchange: Exchange): Promise<ForwardedBody> {

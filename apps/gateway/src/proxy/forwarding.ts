@@ -3,7 +3,8 @@ import { commonHeaders, type Exchange, writeError } from '@nexus/http';
 import { type AppError, errors } from '@nexus/kernel';
 import type { Dispatcher } from 'undici';
 import { answerFields, isFramed, trailerFields } from './answer-fields.js';
-import { foreignError, platformErrorCode, upstreamFailure } from './upstream-error.js';
+import { takesTrailers } from './request-fields.js';
+import { foreignError, isPlatformType, platformErrorCode, upstreamFailure } from './upstream-error.js';
 
 type Controller = Dispatcher.DispatchController;
 
@@ -57,6 +58,8 @@ export class Forwarding implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(controller: Controller, status: number, headers: IncomingHttpHeaders): void {
+    // Not everything that a parser takes for a status is one (RFC 9110 §15).
+    if (status < 100 || status > 599) throw errors.bad_gateway();
     if (status < 200) {
       this.passInterim(status, headers);
       return;
@@ -71,12 +74,22 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     else this.start(controller);
   }
 
-  /** 103 is passed on (RFC 8297); 100 was answered before the body came, 101 is no answer to a plain request. */
+  /**
+   * 102 and 103 are passed on (RFC 9110 §15.2, RFC 8297), but not to a client of HTTP/1.0; 100 was answered before the
+   * body came, 101 is no answer to a plain request.
+   */
   private passInterim(status: number, headers: IncomingHttpHeaders): void {
     this.interim += 1;
     if (status === 101 || this.interim > MAX_INTERIM) throw errors.bad_gateway();
-    const { link } = headers;
-    if (status === 103 && link !== undefined && !this.response.headersSent) this.response.writeEarlyHints({ link });
+    const { response, exchange } = this;
+    if (this.isOver || response.headersSent || exchange.request.httpVersionMinor === 0) return;
+    if (status === 102) response.writeProcessing();
+    if (status !== 103 || headers.link === undefined) return;
+    try {
+      response.writeEarlyHints({ link: headers.link });
+    } catch {
+      // Node takes less for a link than RFC 8288 does; a hint is nothing that anybody has to get.
+    }
   }
 
   /** Sends the head: the body follows as it comes. */
@@ -85,16 +98,18 @@ export class Forwarding implements Dispatcher.DispatchHandler {
       controller.abort(new ClientGone('Nobody waits any more'));
       return;
     }
-    this.writeHead(false);
-    this.response.flushHeaders();
+    this.writeHead(true);
+    // As `flushHeaders`, which would write bytes beyond ASCII in UTF-8; Node holds it back to the end of the turn.
+    this.response.write('', 'latin1');
+    this.response.socket?.uncork();
     this.response.on('drain', () => controller.resume());
   }
 
-  private writeHead(bodyKnown: boolean, length?: number): void {
+  private writeHead(withLength: boolean, length?: number): void {
     const { exchange, response, headers } = this;
     if (this.status >= 400 && !exchange.request.complete) exchange.close = true;
     const fields = commonHeaders(exchange);
-    answerFields(headers, fields, bodyKnown);
+    answerFields(headers, fields, withLength);
     if (length !== undefined) fields.push('content-length', String(length));
     if (headers.date !== undefined) response.sendDate = false;
     response.writeHead(this.status, fields);
@@ -113,8 +128,7 @@ export class Forwarding implements Dispatcher.DispatchHandler {
   onResponseEnd(_controller: Controller, trailers: IncomingHttpHeaders): void {
     if (this.held !== undefined) this.finishWhole(this.held);
     else {
-      const { te } = this.exchange.request.headers;
-      if (te !== undefined && this.headers.trailer !== undefined && this.headers['content-length'] === undefined) {
+      if (takesTrailers(this.exchange.request) && this.headers['content-length'] === undefined) {
         this.response.addTrailers(trailerFields(trailers));
       }
       this.response.end();
@@ -127,21 +141,32 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     if (this.isOver || response.headersSent) return;
     // Latin-1 has a character for every byte: as text, head and body leave in one write, and no byte changes.
     const body = (held.length === 1 ? (held[0] as Buffer) : Buffer.concat(held)).toString('latin1');
-    if (this.status >= 400 && exchange.request.method !== 'HEAD') {
-      const code = platformErrorCode(Buffer.from(body, 'latin1').toString(), this.status);
+    const { status } = this;
+    const toHead = exchange.request.method === 'HEAD';
+    if (status >= 400) {
+      const code = this.errorCode(body, toHead);
       if (code === undefined) {
-        writeError(exchange, foreignError(this.status));
+        writeError(exchange, foreignError(status));
         return;
       }
       exchange.errorCode = code;
     }
-    const bodiless = body === '' && (exchange.request.method === 'HEAD' || this.status === 204 || this.status === 304);
-    this.writeHead(!bodiless, bodiless ? undefined : body.length);
+    const bodiless = toHead || status === 204 || status === 304;
+    // RFC 9110 §8.6: never with a 204.
+    this.writeHead(bodiless && status !== 204, bodiless ? undefined : body.length);
     response.end(body, 'latin1');
+  }
+
+  /** First code of an error in the one format; an answer to HEAD is judged by its fields. */
+  private errorCode(body: string, toHead: boolean): string | undefined {
+    if (!isPlatformType(this.headers)) return undefined;
+    if (toHead) return '';
+    return platformErrorCode(Buffer.from(body, 'latin1').toString(), this.status, this.exchange.id);
   }
 
   onResponseError(_controller: Controller | null, error: Error): void {
     if (error instanceof ClientGone) {
+      this.endStream();
       this.end(undefined);
       return;
     }
@@ -155,6 +180,13 @@ export class Forwarding implements Dispatcher.DispatchHandler {
       }
     }
     this.end(failure);
+  }
+
+  /** A stream is cancelled when this process stops: it ends in order, and its client comes again elsewhere. */
+  private endStream(): void {
+    if (this.isOver || this.exchange.route?.produces !== 'sse') return;
+    if (this.response.headersSent) this.response.end();
+    else writeError(this.exchange, errors.unavailable({ headers: { 'retry-after': '1' } }));
   }
 
   private end(failure: AppError | undefined): void {

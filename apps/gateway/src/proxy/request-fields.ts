@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { comesFromThisMachine, type Exchange, LOCAL_VISITOR_HEADER } from '@nexus/http';
 import { formatTraceparent } from '@nexus/observability';
 import { DEADLINE_HEADER } from '@nexus/resilience';
@@ -8,20 +8,29 @@ import { DEADLINE_HEADER } from '@nexus/resilience';
  * which the gateway itself speaks to a service. What a client says in them is nobody's word.
  */
 const NOT_FORWARDED = new Set([
-  ...['connection', 'keep-alive', 'proxy-connection', 'proxy-authorization', 'proxy-authenticate', 'upgrade', 'te'],
-  ...['transfer-encoding', 'content-length', 'trailer', 'expect', 'host', 'max-forwards'],
-  ...['via', 'forwarded', 'x-real-ip', 'x-request-id', 'traceparent', 'tracestate', 'x-api-key', 'http2-settings'],
+  ...['connection', 'keep-alive', 'upgrade', 'te', 'transfer-encoding', 'content-length', 'trailer', 'expect', 'host'],
+  ...['max-forwards', 'via', 'forwarded', 'x-real-ip', 'x-request-id', 'traceparent', 'tracestate', 'x-api-key'],
+  // What a server may take for a proxy's address (https://httpoxy.org), and for another method or path than the one that
+  // was checked.
+  ...['http2-settings', 'proxy', 'x-http-method', 'x-http-method-override', 'x-method-override'],
+  ...['x-original-url', 'x-rewrite-url'],
 ]);
-const OWN_PREFIXES = ['x-nexus-', 'x-forwarded-', 'x-user-'];
+const OWN_PREFIXES = ['x-nexus-', 'x-forwarded-', 'x-user-', 'proxy-'];
 /** Name that this hop has in `Via` (RFC 9110 §7.6.3). */
 export const VIA = '1.1 nexus';
 
 /** Names that a `Connection` field declares to be of this connection; `undefined` where it says nothing of the kind. */
-export function connectionNames(connection: string | undefined): Set<string> | undefined {
+export function connectionNames(connection: string | readonly string[] | undefined): Set<string> | undefined {
   if (connection === undefined || connection === 'keep-alive' || connection === 'close') return undefined;
   const names = new Set<string>();
-  for (const name of connection.toLowerCase().split(',')) names.add(name.trim());
+  for (const name of String(connection).toLowerCase().split(',')) names.add(name.trim());
   return names;
+}
+
+/** Whether a client wants the fields that may come after a body (RFC 9110 §10.1.4). */
+export function takesTrailers({ headers, httpVersionMinor }: IncomingMessage): boolean {
+  const { te } = headers;
+  return te !== undefined && httpVersionMinor > 0 && /(^|[\s,])trailers($|[\s,;])/i.test(String(te));
 }
 
 function isOwn(name: string): boolean {
@@ -72,6 +81,6 @@ export function requestFields(exchange: Exchange, protocol: 'http' | 'https'): s
   if (exchange.deadline !== Number.MAX_SAFE_INTEGER) {
     fields.push(DEADLINE_HEADER, String(Math.max(0, exchange.deadline - Date.now())));
   }
-  if (/(^|[\s,])trailers($|[\s,;])/i.test(String(headers.te ?? ''))) fields.push('te', 'trailers');
+  if (takesTrailers(exchange.request)) fields.push('te', 'trailers');
   return fields;
 }

@@ -1,11 +1,9 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
-import { challenge } from '@nexus/auth-guards';
-import type { OnServiceStart } from '@nexus/bootstrap';
-import { type Revocation, TokenTrust } from '@nexus/contracts';
+import { challenge, RevocationList, tokenConfig } from '@nexus/auth-guards';
+import type { ConfigOf } from '@nexus/config';
 import { commonHeaders, type Exchange } from '@nexus/http';
 import { errors, type UserActor } from '@nexus/kernel';
 import { LOGGER, type Logger } from '@nexus/observability';
-import { LRUCache } from 'lru-cache';
 import { InboxRepository } from '../inbox/inbox.repository.js';
 import { InboxFeed } from '../inbox/inbox-feed.port.js';
 import { type NotificationConfig, notificationConfig } from '../notification.config.js';
@@ -16,8 +14,8 @@ import { tokenExpiry } from './token-expiry.js';
 
 /** Streams of one process; beyond it newcomers are sent away. */
 const MAX_STREAMS = 10_000;
-/** Longer than any request takes from the check of its token to its stream. */
-const REVOCATION_MEMORY_MS = 60_000;
+/** Between two looks whether it is known at all which sessions have ended. */
+const LOOK_MS = 500;
 
 /** Header names and values in turn, besides those of every answer. */
 export const EVENT_STREAM_HEADERS = [
@@ -30,39 +28,38 @@ export const EVENT_STREAM_HEADERS = [
   'no',
 ];
 
-function concerns({ session_id, min_version }: Revocation, actor: UserActor): boolean {
-  return actor.sessionId === session_id && (min_version === null || actor.sessionVersion < min_version);
-}
-
-/** The live streams of this process: opened, counted, and ended when their session ends. */
+/**
+ * The live streams of this process: opened, counted, and ended when their session ends, or when it could not be learnt
+ * for longer than the grace whether it has.
+ */
 @Injectable()
-export class InboxStreams implements OnServiceStart, OnModuleDestroy {
+export class InboxStreams implements OnModuleDestroy {
   /** By person, oldest first. */
   private readonly streams = new Map<string, Set<InboxStream>>();
-  private readonly revoked = new LRUCache<string, Revocation>({ max: 10_000, ttl: REVOCATION_MEMORY_MS });
   private open = 0;
-  private unsubscribe: (() => void) | undefined;
+  private readonly unfollow: () => void;
+  private looks: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly inboxes: InboxRepository,
     private readonly feed: InboxFeed,
-    private readonly trust: TokenTrust,
+    private readonly revocations: RevocationList,
     private readonly timing: StreamTiming,
     @Inject(notificationConfig.token) private readonly config: NotificationConfig,
+    @Inject(tokenConfig.token) private readonly tokens: ConfigOf<typeof tokenConfig>,
     @Inject(LOGGER) private readonly logger: Logger,
-  ) {}
+  ) {
+    this.unfollow = revocations.follow((sessionId) => this.endSession(sessionId));
+  }
 
   /** Streams that are open now. */
   get size(): number {
     return this.open;
   }
 
-  async onServiceStart(): Promise<void> {
-    this.unsubscribe = this.trust.subscribe((entry) => this.revoke(entry));
-  }
-
   onModuleDestroy(): void {
-    this.unsubscribe?.();
+    this.unfollow();
+    clearInterval(this.looks);
     for (const streams of this.streams.values()) for (const stream of streams) stream.finish();
   }
 
@@ -75,8 +72,7 @@ export class InboxStreams implements OnServiceStart, OnModuleDestroy {
   async serve(exchange: Exchange, actor: UserActor, lastEventId: string | undefined): Promise<void> {
     // Asked for before anything is awaited: a shutdown must find it.
     const { signal, response } = exchange;
-    const ended = this.revoked.get(actor.sessionId);
-    if (ended && concerns(ended, actor)) throw errors.session_ended({ headers: challenge('invalid_token') });
+    if (this.hasEnded(actor)) throw errors.session_ended({ headers: challenge('invalid_token') });
     if (this.open >= MAX_STREAMS) throw errors.overloaded({ headers: { 'retry-after': '5' } });
     const stream = new InboxStream(
       actor,
@@ -88,6 +84,7 @@ export class InboxStreams implements OnServiceStart, OnModuleDestroy {
     const leave = this.enter(stream);
     const finish = () => stream.finish();
     signal.addEventListener('abort', finish);
+    if (signal.aborted) finish();
     try {
       const place = await (lastEventId === undefined
         ? this.inboxes.lastPlace(actor.id)
@@ -119,19 +116,34 @@ export class InboxStreams implements OnServiceStart, OnModuleDestroy {
     own.add(stream);
     this.streams.set(id, own);
     this.open += 1;
+    this.looks ??= setInterval(() => this.look(), LOOK_MS).unref();
     const unsubscribe = this.feed.subscribe(id, () => stream.notify());
     return () => {
       unsubscribe();
       this.open -= 1;
       own.delete(stream);
       if (own.size === 0 && this.streams.get(id) === own) this.streams.delete(id);
+      if (this.open > 0) return;
+      clearInterval(this.looks);
+      this.looks = undefined;
     };
   }
 
-  private revoke(entry: Revocation): void {
-    this.revoked.set(entry.session_id, entry);
+  private hasEnded({ sessionId, sessionVersion }: UserActor): boolean {
+    return this.revocations.isRevoked(sessionId, sessionVersion);
+  }
+
+  private endSession(sessionId: string): void {
     for (const streams of this.streams.values()) {
-      for (const stream of streams) if (concerns(entry, stream.actor)) stream.finish();
+      for (const stream of streams) {
+        if (stream.actor.sessionId === sessionId && this.hasEnded(stream.actor)) stream.finish();
+      }
     }
+  }
+
+  /** The token of a stream is checked when it begins; from then on the stream is no better than a request, which gets 503. */
+  private look(): void {
+    if (this.revocations.unsureMs() <= this.tokens.REVOCATION_GRACE_SECONDS * 1000) return;
+    for (const streams of this.streams.values()) for (const stream of streams) stream.finish();
   }
 }

@@ -1,5 +1,6 @@
 import { get, type IncomingMessage, type ServerResponse } from 'node:http';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { RevocationList } from '@nexus/auth-guards';
 import type { Exchange } from '@nexus/http';
 import { uuidv7 } from '@nexus/kernel';
 import { startTestApp, type TestApp, testUser } from '@nexus/testing';
@@ -253,6 +254,30 @@ describe('live streams', () => {
     const late = { signal: new AbortController().signal } as Exchange;
     const actor = { ...testUser(), sessionId: gone };
     await expect(streams.serve(late, actor, undefined)).rejects.toMatchObject({ code: 'session_ended' });
+  });
+
+  it('ends with its session although nobody told that the session ended', async () => {
+    const [gone, other] = [uuidv7(), uuidv7()];
+    const reader = await open(undefined, app.token({ sub: userId, sid: gone }));
+    const listeners = Reflect.get(app.mint, 'listeners');
+    Reflect.set(app.mint, 'listeners', new Set());
+    app.mint.revoke(gone);
+    Reflect.set(app.mint, 'listeners', listeners);
+    expect(reader.state).toBe('open');
+    // The next one is told, and its number shows that one is missing.
+    app.mint.revoke(other);
+    await until(() => reader.state !== 'open', 'the end');
+    expect(reader.state).toBe('ended');
+  });
+
+  it('ends when it is not known for longer than the grace which sessions have ended', async () => {
+    const reader = await open();
+    const unsure = jest.spyOn(find(RevocationList), 'unsureMs').mockReturnValue(30_000);
+    await until(() => unsure.mock.calls.length > 2, 'looks');
+    expect(reader.state).toBe('open');
+    unsure.mockReturnValue(30_001);
+    await until(() => reader.state !== 'open', 'the end');
+    expect(reader.state).toBe('ended');
   });
 
   it('ends with the access token', async () => {

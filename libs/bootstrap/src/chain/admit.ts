@@ -8,6 +8,8 @@ const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?$/;
 /** Printable ASCII: everything else has to be percent-encoded (RFC 3986 §2). */
 const TARGET = /^[\x21-\x7e]*$/;
 const ABSOLUTE = /^https?:\/\/([^/?#]*)/i;
+/** `.` and `..`, also as `%2e`, and also where the neighbour takes `\`, `%2f`, `%5c` or `;` for the end of a segment. */
+const DOT_SEGMENT = /(?:[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?=$|[/\\;]|%2f|%5c)/i;
 
 /** Node's parser takes several or malformed Host fields; RFC 9112 §3.2 asks for 400. */
 function assertHost(request: IncomingMessage): void {
@@ -29,9 +31,17 @@ function toOriginForm(request: IncomingMessage, url: string): string {
   const match = ABSOLUTE.exec(url);
   if (!match) return url;
   if (!HOST.test(match[1] as string)) throw errors.bad_request({ message: 'The address is not valid.' });
+  request.headers.host = match[1];
   const rest = url.slice(match[0].length);
   request.url = rest.startsWith('/') ? rest : `/${rest}`;
   return request.url;
+}
+
+/** What one server takes for another path than the next (RFC 3986 §6.2.2) is nobody's path here. */
+function assertPath(url: string): void {
+  const query = url.indexOf('?');
+  const path = query < 0 ? url : url.slice(0, query);
+  if (path.includes('\\') || DOT_SEGMENT.test(path)) throw errors.bad_request({ message: 'The address is not valid.' });
 }
 
 function assertTarget(request: IncomingMessage): void {
@@ -41,6 +51,7 @@ function assertTarget(request: IncomingMessage): void {
   if (url === '*' && request.method === 'OPTIONS') return;
   if (!url.startsWith('/') || !TARGET.test(url) || url.includes('#'))
     throw errors.bad_request({ message: 'The address is not valid.' });
+  if (url.includes('/.') || url.includes('\\') || url.includes('%')) assertPath(url);
   if (!url.includes('%')) return;
   try {
     if (decodeURIComponent(url).includes('\0')) throw errors.bad_request({ message: 'The address is not valid.' });
@@ -54,12 +65,27 @@ function assertRequest(exchange: Exchange): void {
   const { request } = exchange;
   if (request.httpVersionMajor !== 1) throw errors.bad_request({ message: 'HTTP/1.1 is spoken here.' });
   const coding = request.headers['transfer-encoding'];
-  if (coding !== undefined && (coding !== 'chunked' || request.headers['content-length'] !== undefined)) {
+  // HTTP/1.0 knows no codings (RFC 9112 §6.1).
+  const isFramed = coding === 'chunked' && request.headers['content-length'] === undefined;
+  if (coding !== undefined && !(isFramed && request.httpVersionMinor === 1)) {
     exchange.close = true;
     throw errors.bad_request({ message: 'The length of the body is ambiguous.' });
   }
   assertHost(request);
   assertTarget(request);
+}
+
+const UPGRADE = /(?:^|[\s,])upgrade(?:$|[\s,])/i;
+
+/**
+ * Whether a request asks for another protocol and does not get it. Node's parser drops what came right behind it in the
+ * same segment and would take the rest of that for the next request, so that the connection has to end.
+ */
+function endAfterUpgrade({ request }: Exchange): boolean {
+  const { upgrade, connection } = request.headers;
+  // Node's mark of a request that is given another protocol.
+  if (upgrade === undefined || (request as { readonly upgrade?: unknown }).upgrade === true) return false;
+  return UPGRADE.test(connection ?? '');
 }
 
 /**
@@ -68,6 +94,7 @@ function assertRequest(exchange: Exchange): void {
  * The refusal is answered by the gate, after the limits have counted it.
  */
 export const admit: Step = (exchange) => {
+  if (endAfterUpgrade(exchange)) exchange.close = true;
   try {
     assertRequest(exchange);
   } catch (error) {

@@ -6,6 +6,8 @@ import { type AppError, errors, isUuidV4, uuidv4 } from '@nexus/kernel';
 import { startTrace } from '@nexus/observability';
 import { type CrashReport, runChain, type Step } from './chain.js';
 import type { InFlight } from './in-flight.js';
+import { Turns } from './turns.js';
+import { acceptUpgrades } from './upgrade.js';
 
 /** How a listener treats what it takes. */
 export interface FrontOptions {
@@ -23,6 +25,8 @@ export interface FrontOptions {
   readonly finished: (exchange: Exchange) => void;
   /** Takes requests that are none of a client's, before everything else. @returns whether it did */
   readonly before?: (request: IncomingMessage, response: ServerResponse) => boolean;
+  /** Whether the route of a request takes another protocol, when it is asked for one; absent: none does. */
+  readonly upgrades?: (request: IncomingMessage) => boolean;
   /** Absent: plain HTTP. */
   readonly tls?: SecureServerOptions;
 }
@@ -93,8 +97,10 @@ function answerParserFault(
     socket.destroy();
   } else if (!running) {
     writeRaw(socket, error, headersFor(socket));
+  } else if (running.req.complete && running.req.nexus) {
+    // What is broken came after this request, and maybe others that wait: they get their own answers first.
+    Turns.of(socket).waitAsFault(() => writeRaw(socket, error, headersFor(socket)));
   } else if (running.req.complete) {
-    // What is broken came after this request: it gets its own answer first.
     running.once('finish', () => writeRaw(socket, error, headersFor(socket)));
   } else if (running.req.nexus && !running.headersSent) {
     // The body of this request broke: whoever reads it must learn that no more will come.
@@ -129,29 +135,45 @@ export function createFront(options: FrontOptions, serve: (exchange: Exchange) =
       else if (!request.complete) cutOff(request);
       inFlight.remove(exchange);
       options.finished(exchange);
+      Turns.of(request.socket).done();
     });
     return exchange;
   }
 
-  const take = (request: IncomingMessage, response: ServerResponse) => {
-    if (before?.(request, response)) return;
+  /** Lets a request in when those before it on its connection are answered. */
+  function inTurn(
+    request: IncomingMessage,
+    response: ServerResponse,
+    run: (request: IncomingMessage, response: ServerResponse) => void,
+  ): void {
+    const turns = Turns.of(request.socket);
+    if (turns.begin()) run(request, response);
+    else turns.wait(request, () => run(request, response));
+  }
+
+  const admitted = (request: IncomingMessage, response: ServerResponse) =>
     runChain(steps, open(request, response), serve, crashed);
+  const take = (request: IncomingMessage, response: ServerResponse) => {
+    if (!before?.(request, response)) inTurn(request, response, admitted);
   };
   const server = tls ? createSecureServer({ ...LISTENER, ...tls }, take) : createServer(LISTENER, take);
   server.maxHeadersCount = MAX_HEADERS;
   server.timeout = SOCKET_IDLE_MS;
   // The body is asked for by whoever reads it, after the chain has let the request pass: a refusal costs the client
   // nothing.
-  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+  const admittedLater = (request: IncomingMessage, response: ServerResponse) => {
     const exchange = open(request, response);
     exchange.awaitsContinue = true;
     runChain(steps, exchange, serve, crashed);
-  });
-  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+  };
+  const refused = (request: IncomingMessage, response: ServerResponse) => {
     const exchange = open(request, response);
     exchange.refusal = errors.expectation_failed();
     runChain(steps, exchange, serve, crashed);
-  });
+  };
+  server.on('checkContinue', (request, response) => inTurn(request, response, admittedLater));
+  server.on('checkExpectation', (request, response) => inTurn(request, response, refused));
+  if (options.upgrades) acceptUpgrades(server, options.upgrades, admitted);
   const headersFor = (socket: Socket) => [...defaults.headers, ...options.countFault(socket)];
   server.on('clientError', (fault: NodeJS.ErrnoException, socket: Socket) =>
     answerParserFault(fault, socket, headersFor),

@@ -8,7 +8,6 @@ const SWEEP_MS = 250;
  */
 export class InFlight {
   private readonly exchanges = new Set<Exchange>();
-  private readonly idle: (() => void)[] = [];
   private readonly timer: NodeJS.Timeout;
 
   constructor(private readonly now: () => number = Date.now) {
@@ -37,27 +36,11 @@ export class InFlight {
   /** The answer is out, or the client is gone. */
   remove(exchange: Exchange): void {
     this.exchanges.delete(exchange);
-    if (this.exchanges.size === 0) for (const resolve of this.idle.splice(0)) resolve();
   }
 
   /** Requests that never end by themselves (streams) are told to, at shutdown. */
   cancelStreams(): void {
     for (const exchange of this.exchanges) if (exchange.route?.produces === 'sse') exchange.cancel();
-  }
-
-  /** Resolves when nothing is being served, or after `timeoutMs`. @returns how many are still being served */
-  async drained(timeoutMs: number): Promise<number> {
-    if (this.exchanges.size > 0) {
-      let timer: NodeJS.Timeout | undefined;
-      await Promise.race([
-        new Promise<void>((resolve) => this.idle.push(resolve)),
-        new Promise<void>((resolve) => {
-          timer = setTimeout(resolve, timeoutMs);
-        }),
-      ]);
-      clearTimeout(timer);
-    }
-    return this.exchanges.size;
   }
 
   close(): void {

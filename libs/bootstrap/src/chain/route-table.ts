@@ -1,18 +1,25 @@
 import type { RoutePolicy } from '@nexus/contracts';
 import type { Exchange } from '@nexus/http';
 import createRouter, { type HTTPMethod } from 'find-my-way';
+import type { FoundRoute, RouteChanges } from '../edge-routes.js';
 import type { Step } from './chain.js';
 
 const METHODS: readonly HTTPMethod[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 const MAX_PARAM_LENGTH = 512;
 
-/** Finds the policy of a request: the same radix tree that Fastify routes with. */
+const NO_CHANGES: RouteChanges = { overrides: new Map(), added: undefined };
+
+/**
+ * Finds the policy of a request: the same radix tree that Fastify routes with. What is declared stays as it is; changes
+ * to it are held beside it and replaced as a whole, between two requests.
+ */
 export class RouteTable {
   private readonly router = createRouter({
     maxParamLength: MAX_PARAM_LENGTH,
     caseSensitive: true,
     ignoreTrailingSlash: false,
   });
+  private changes = NO_CHANGES;
 
   constructor(readonly routes: readonly RoutePolicy[]) {
     for (const route of routes) {
@@ -21,14 +28,29 @@ export class RouteTable {
     }
   }
 
-  find(method: string, path: string): { route: RoutePolicy; params: Record<string, string | undefined> } | undefined {
-    const found = this.router.find((method === 'HEAD' ? 'GET' : method) as HTTPMethod, path);
-    return found ? { route: found.store as RoutePolicy, params: found.params } : undefined;
+  /** Serves the next request with these changes; requests under way keep the route that they have. */
+  replace(changes: RouteChanges): void {
+    this.changes = changes;
+  }
+
+  find(method: string, path: string): FoundRoute | undefined {
+    const asked = method === 'HEAD' ? 'GET' : method;
+    const found = this.router.find(asked as HTTPMethod, path);
+    const { overrides, added } = this.changes;
+    if (!found) return added?.find(asked, path);
+    const declared = found.store as RoutePolicy;
+    const route = overrides.size === 0 ? declared : (overrides.get(declared.operation) ?? declared);
+    return { route, params: found.params };
   }
 
   /** Methods that this path takes; empty when there is no such path. */
   allowed(path: string): string[] {
-    const methods = METHODS.filter((method) => this.router.find(method, path)) as string[];
+    const { overrides, added } = this.changes;
+    const methods = METHODS.filter((method) => {
+      const found = this.router.find(method, path);
+      return found && !overrides.get((found.store as RoutePolicy).operation)?.hidden;
+    }) as string[];
+    for (const method of added?.methods(path) ?? []) if (!methods.includes(method)) methods.push(method);
     if (methods.length === 0) return [];
     return [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'];
   }

@@ -330,6 +330,14 @@ describe('a stream', () => {
     await eventually(() => listeners.size === 0, 'nobody listens');
   });
 
+  test('goes on while the process announces its end, by which calls already close their connections', async () => {
+    const first = await open();
+    calls.announceStop();
+    expect((await ask(COOK)).headers.get('connection')).toBe('close');
+    const second = await open();
+    expect([first.ended(), second.response.statusCode, listeners.size]).toEqual([false, 200, 2]);
+  });
+
   test('ends in order when the process does, and no new one begins', async () => {
     const first = await open();
     calls.close();

@@ -36,7 +36,9 @@ export interface InternalCalls {
   (request: IncomingMessage, response: ServerResponse): boolean;
   /** Calls that have no answer yet; streams do not count. */
   readonly running: number;
-  /** Ends every stream and takes no new one; from now on each answer closes its connection. */
+  /** From now on each answer closes its connection. */
+  announceStop(): void;
+  /** Ends every stream and takes no new one. */
   close(): void;
 }
 
@@ -91,6 +93,7 @@ export function createInternalCalls(options: InternalCallsOptions): InternalCall
   const streams = new OutgoingStreams(options.maxStreamMs);
   let running = 0;
   let closing = false;
+  let closed = false;
 
   function refuse(call: IncomingCall, error: AppError): void {
     writeFault(call.request, call.response, call.requestId, error, false, closing);
@@ -156,8 +159,12 @@ export function createInternalCalls(options: InternalCallsOptions): InternalCall
 
   function stream(call: IncomingCall, target: StreamTarget): void {
     call.request.resume();
+    if (closed) {
+      const error = errors.unavailable({ headers: { 'retry-after': '1' } });
+      writeFault(call.request, call.response, call.requestId, error, true, closing);
+      return;
+    }
     try {
-      if (closing) throw errors.unavailable({ headers: { 'retry-after': '1' } });
       streams.open(call.response, call.requestId, target.subscribe);
     } catch (thrown) {
       fail(call, target.what, thrown);
@@ -193,9 +200,15 @@ export function createInternalCalls(options: InternalCallsOptions): InternalCall
 
   return Object.defineProperties(handle, {
     running: { get: () => running },
+    announceStop: {
+      value: () => {
+        closing = true;
+      },
+    },
     close: {
       value: () => {
         closing = true;
+        closed = true;
         streams.close();
       },
     },
