@@ -135,10 +135,10 @@ export class Product {
     });
   }
 
-  /** A fresh access token of the reader, and the projects it may read. */
-  async reading(): Promise<{ token: string; ids: readonly string[] }> {
+  /** A fresh access token of the reader. */
+  readerToken(): Promise<string> {
     if (this.#reader === undefined) throw new Error('prepare() comes first');
-    return { token: await this.#token(this.#reader), ids: this.#ids };
+    return this.#token(this.#reader);
   }
 
   async stop(): Promise<void> {

@@ -147,7 +147,7 @@ class Run {
   async #measureUploads(): Promise<void> {
     const { rounds, quick } = this.#options;
     const bytes = quick ? QUICK_UPLOAD_BYTES : UPLOAD_BYTES;
-    const token = async () => (await this.#arena.product.reading()).token;
+    const token = () => this.#arena.product.readerToken();
     const samples = await measureUploads({ stage: this.#arena.gateway, token, rounds, bytes, log });
     this.#verdicts.push(judgeUploads(samples));
     this.#trials.push(uploadSection(samples, bytes));

@@ -46,7 +46,10 @@ describe('flags', () => {
 
   test.each([
     [['--target=nobody'], /^Unknown target nobody: choose all, or some of /],
-    [['--target=project'], /^The service project needs .*: add .* to --target\.$/],
+    [
+      ['--target=project'],
+      /^The service (auth|user) runs elsewhere .*: set TLS_CERT, TLS_KEY and TLS_CA, or add \1 to --target\.$/,
+    ],
     [['--bogus'], /Unknown option '--bogus'/],
     [['--migrate'], /^The database at DATABASE_URL does not answer/],
     [[], /^The database at DATABASE_URL does not answer/],

@@ -51,6 +51,8 @@ export class Exchange {
   /** Monotonic start, in ms (`performance.now`). */
   readonly startedMark = performance.now();
   private abort: AbortController | undefined;
+  /** Its place among all that are being served; kept by whoever keeps those. */
+  place = -1;
   private cancelled = false;
   private onCancelled: (() => void) | undefined;
   private context: CallContext | undefined;

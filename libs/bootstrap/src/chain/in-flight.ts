@@ -5,9 +5,12 @@ const SWEEP_MS = 250;
 
 /**
  * The requests being served. One timer watches all deadlines: a timer per request would cost more than the chain.
+ *
+ * A list in which each request knows its place, not a set: the tables of a set that is written to all the time grow old,
+ * and what they still point to survives young garbage collections (a tenth of the CPU time of a proxied request).
  */
 export class InFlight {
-  private readonly exchanges = new Set<Exchange>();
+  private readonly exchanges: Exchange[] = [];
   private readonly timer: NodeJS.Timeout;
 
   constructor(private readonly now: () => number = Date.now) {
@@ -16,7 +19,7 @@ export class InFlight {
   }
 
   get size(): number {
-    return this.exchanges.size;
+    return this.exchanges.length;
   }
 
   /** How many are being served, by service; counted when asked, so that requests pay nothing. */
@@ -30,17 +33,23 @@ export class InFlight {
   }
 
   add(exchange: Exchange): void {
-    this.exchanges.add(exchange);
+    exchange.place = this.exchanges.push(exchange) - 1;
   }
 
   /** The answer is out, or the client is gone. */
   remove(exchange: Exchange): void {
-    this.exchanges.delete(exchange);
+    const { place } = exchange;
+    if (this.exchanges[place] !== exchange) return;
+    const last = this.exchanges.pop() as Exchange;
+    exchange.place = -1;
+    if (last === exchange) return;
+    this.exchanges[place] = last;
+    last.place = place;
   }
 
   /** Requests that never end by themselves (streams) are told to, at shutdown. */
   cancelStreams(): void {
-    for (const exchange of this.exchanges) if (exchange.route?.produces === 'sse') exchange.cancel();
+    for (const exchange of [...this.exchanges]) if (exchange.route?.produces === 'sse') exchange.cancel();
   }
 
   close(): void {
@@ -49,7 +58,7 @@ export class InFlight {
 
   private sweep(): void {
     const now = this.now();
-    for (const exchange of this.exchanges) {
+    for (const exchange of [...this.exchanges]) {
       if (now < exchange.deadline || exchange.response.headersSent) continue;
       exchange.cancel();
       if (exchange.request.complete) {
