@@ -249,7 +249,8 @@ describe('a first start that is interrupted', () => {
     const next = await running();
     expect(next.row('Password')).toContain(pending);
     expect((await next.ask()).admin.password).toBe(pending);
-    expect(existsSync(join(dataDir, 'secrets', 'admin-password'))).toBe(false);
+    // It goes once the banner has been written.
+    expect(await until(() => !existsSync(join(dataDir, 'secrets', 'admin-password')), PATIENCE_MS)).toBe(true);
   });
 });
 

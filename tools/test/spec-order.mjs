@@ -3,8 +3,6 @@
  * one worker at the end. Without this a fresh clone, which remembers no times, goes by the sizes of the files.
  */
 const FIRST = [
-  'test/process/rolling.spec.ts',
-  'test/process/revocation-loss.spec.ts',
   'test/process/kill.spec.ts',
   'tools/launcher/launcher.spec.ts',
   'apps/file/test/crash.spec.ts',

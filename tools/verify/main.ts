@@ -1,6 +1,7 @@
 /**
- * `npm run verify`: what needs further real servers than PostgreSQL. Each is found or installed and started here; one
- * that cannot be had is named, and where CI is set that is a failure.
+ * `npm run verify`: what needs further real servers than PostgreSQL, and the faults of a platform of many processes
+ * (rolling restarts, rotations, kills), which take minutes. Each server is found or installed and started here; one that
+ * cannot be had is named, and where CI is set that is a failure.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
