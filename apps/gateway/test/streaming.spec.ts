@@ -81,7 +81,8 @@ describe('a download', () => {
     client.socket.resume();
     await client.until(() => (client.total > from + 32 * MIB ? true : undefined), 'more');
     client.socket.pause();
-    expect((await settled(() => sent.bytes)) - client.total).toBeLessThan(MOST_HELD);
+    // By now the system has widened the windows of both connections.
+    expect((await settled(() => sent.bytes)) - client.total).toBeLessThan(3 * MOST_HELD);
     expect(sent.bytes).toBeLessThan(HUGE);
   }, 60_000);
 

@@ -99,12 +99,12 @@ describe('a listener for services', () => {
     ['a service that there is not', () => authority.issue('admin')],
     ['no SPIFFE name', () => authority.issue('gateway', { names: [{ type: 'dns', value: 'gateway' }] })],
     [
-      'two SPIFFE names',
+      'a SPIFFE name beside one that is foreign',
       () =>
         authority.issue('gateway', {
           names: [
             { type: 'url', value: 'spiffe://nexus.local/ns/a/sa/gateway' },
-            { type: 'url', value: 'spiffe://nexus.local/ns/a/sa/auth' },
+            { type: 'url', value: 'spiffe://elsewhere/ns/a/sa/auth' },
           ],
         }),
     ],

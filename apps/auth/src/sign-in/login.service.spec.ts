@@ -65,7 +65,9 @@ async function costOf(work: () => Promise<unknown>): Promise<{ hashes: string[];
     ...args: unknown[]
   ) {
     const [first] = args;
-    const text = typeof first === 'string' ? first : (first as { text: string }).text;
+    // A composed text, a query of TypeORM's, or a statement of fixed text.
+    const asked = first as { text?: string; prepared?: { text: string } };
+    const text = typeof first === 'string' ? first : (asked.prepared?.text ?? asked.text ?? '');
     if (!text.includes('revocation_counter') && !text.includes('bus.'))
       statements.push(text.replace(/\s+/g, ' ').trim());
     return query.apply(this, args as never);
