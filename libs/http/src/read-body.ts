@@ -60,6 +60,13 @@ export function collectBody(request: IncomingMessage, maxBytes: number): Promise
   });
 }
 
+/** Whether a request has a body that counts: that of GET and HEAD means nothing (RFC 9110 §9.3.1). */
+export function hasBody({ request: { method, headers } }: Exchange): boolean {
+  if (method === 'GET' || method === 'HEAD') return false;
+  const { 'content-length': length, 'transfer-encoding': coding, 'content-type': type } = headers;
+  return coding !== undefined || (length !== undefined && length !== '0') || type !== undefined;
+}
+
 /**
  * Reads and parses the body of a request whose route takes no stream. GET and HEAD have none, whatever is sent.
  *
@@ -69,13 +76,8 @@ export function collectBody(request: IncomingMessage, maxBytes: number): Promise
  */
 export function readBody(exchange: Exchange, edge: boolean): Promise<unknown> | undefined {
   const { request, route } = exchange;
-  if (request.method === 'GET' || request.method === 'HEAD' || route?.consumes === 'stream') return undefined;
-  const { 'content-type': type, 'content-length': length, 'transfer-encoding': coding } = request.headers;
-  if (type === undefined) {
-    if (coding === undefined && (length === undefined || length === '0')) return undefined;
-    throw errors.unsupported_media_type();
-  }
-  const parse = parserFor(type, edge);
+  if (route?.consumes === 'stream' || !hasBody(exchange)) return undefined;
+  const parse = parserFor(request.headers['content-type'] ?? '', edge);
   exchange.sayContinue();
   return collectBody(request, route?.limits.bodyBytes ?? 0).then((body) => parse(body, route?.body));
 }

@@ -2,6 +2,7 @@ import type { RoutePolicy } from '@nexus/contracts';
 import {
   collectBody,
   type Exchange,
+  hasBody,
   isCanonical,
   mediaTypeOf,
   normaliseKeys,
@@ -53,13 +54,6 @@ async function buffered(exchange: Exchange): Promise<ForwardedBody> {
  */
 export function forwardedBody(exchange: Exchange): ForwardedBody | Promise<ForwardedBody> {
   return hasBody(exchange) ? buffered(exchange) : NOTHING;
-}
-
-/** Whether a request has a body that counts: that of GET and HEAD means nothing (RFC 9110 §9.3.1). */
-export function hasBody({ request: { method, headers } }: Exchange): boolean {
-  if (method === 'GET' || method === 'HEAD') return false;
-  const { 'content-length': length, 'transfer-encoding': coding, 'content-type': type } = headers;
-  return coding !== undefined || (length !== undefined && length !== '0') || type !== undefined;
 }
 
 /** The address at the service: declared names of the query in canonical form, everything else as it came. */

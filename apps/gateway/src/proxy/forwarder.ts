@@ -1,10 +1,10 @@
 import type { ForwarderParts } from '@nexus/bootstrap';
 import type { RoutePolicy, ServiceName } from '@nexus/contracts';
-import { answerFailure, type Exchange } from '@nexus/http';
+import { answerFailure, type Exchange, hasBody, idempotencyKey } from '@nexus/http';
 import type { AppError } from '@nexus/kernel';
 import type { Dispatcher } from 'undici';
 import { forwardStream } from './forward-stream.js';
-import { type ForwardedBody, forwardedBody, forwardedPath, hasBody } from './forwarded-body.js';
+import { type ForwardedBody, forwardedBody, forwardedPath } from './forwarded-body.js';
 import { Forwarding } from './forwarding.js';
 import { requestFields } from './request-fields.js';
 import { StreamAgent } from './stream-agent.js';
@@ -14,7 +14,6 @@ const STREAM_SILENCE_MS = 120_000;
 
 function dispatchOptions(
   exchange: Exchange,
-  route: RoutePolicy,
   { body, contentType }: ForwardedBody,
   protocol: 'http' | 'https',
 ): Dispatcher.DispatchOptions {
@@ -23,16 +22,14 @@ function dispatchOptions(
     const at = headers.indexOf('content-type');
     if (at >= 0) headers[at + 1] = contentType;
   }
-  const { method } = exchange.request;
-  const safe = method === 'GET' || method === 'HEAD' || method === 'PUT' || method === 'DELETE';
-  const keyed = route.idempotency === 'accepted' && exchange.request.headers['idempotency-key'] !== undefined;
   const left = exchange.deadline === Number.MAX_SAFE_INTEGER ? 0 : Math.max(1, exchange.deadline - Date.now());
   return {
-    method: method as Dispatcher.HttpMethod,
+    method: exchange.request.method as Dispatcher.HttpMethod,
     path: forwardedPath(exchange),
     headers,
     body: body ?? null,
-    idempotent: safe || keyed,
+    // Where the method does not say so already.
+    ...(idempotencyKey(exchange) === undefined ? {} : { idempotent: true }),
     // HEAD and a DELETE with a body would otherwise cost their connection.
     reset: false,
     headersTimeout: left,
@@ -70,7 +67,7 @@ export function createForwarder({ upstream, logger, protocol }: ForwarderParts):
     );
   const send = (exchange: Exchange, route: RoutePolicy, body: ForwardedBody) => {
     if (exchange.response.headersSent || exchange.response.destroyed) return;
-    upstream(route.service).dispatch(dispatchOptions(exchange, route, body, protocol), new Forwarding(exchange, ended));
+    upstream(route.service).dispatch(dispatchOptions(exchange, body, protocol), new Forwarding(exchange, ended));
   };
   return (exchange) => {
     const { route } = exchange;

@@ -8,10 +8,8 @@ import { foreignError, isPlatformType, platformErrorCode, upstreamFailure } from
 
 type Controller = Dispatcher.DispatchController;
 
-/** An answer up to this size whose length is known leaves in one write. */
-const WHOLE_BYTES = 64 * 1024;
-/** Longest error of a service that is looked into. */
-const ERROR_BYTES = 64 * 1024;
+/** Most that is held back: an answer of known length leaves in one write up to here, an error is looked into. */
+const HELD_BYTES = 64 * 1024;
 /** Interim answers (1xx) of one request. */
 const MAX_INTERIM = 16;
 
@@ -70,7 +68,7 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     const length = headers['content-length'];
     const bodiless = this.exchange.request.method === 'HEAD' || status === 204 || status === 304;
     if (status >= 400 && !bodiless) this.held = [];
-    else if (bodiless || (length !== undefined && Number(length) <= WHOLE_BYTES)) this.held = [];
+    else if (bodiless || (length !== undefined && Number(length) <= HELD_BYTES)) this.held = [];
     else this.start(controller);
   }
 
@@ -121,7 +119,7 @@ export class Forwarding implements Dispatcher.DispatchHandler {
       return;
     }
     this.heldBytes += chunk.length;
-    if (this.heldBytes > Math.max(WHOLE_BYTES, ERROR_BYTES)) throw errors.bad_gateway();
+    if (this.heldBytes > HELD_BYTES) throw errors.bad_gateway();
     this.held.push(chunk);
   }
 

@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { wireHeaders } from '@nexus/clients';
 import { comesFromThisMachine, type Exchange, LOCAL_VISITOR_HEADER } from '@nexus/http';
 import { formatTraceparent } from '@nexus/observability';
-import { DEADLINE_HEADER } from '@nexus/resilience';
+import { DEADLINE_HEADER, deadlineHeader } from '@nexus/resilience';
 
 /**
  * What never goes on: fields of this connection (RFC 9110 §7.6.1), of the framing, which is made anew, and those by
@@ -76,10 +77,10 @@ export function requestFields(exchange: Exchange, protocol: 'http' | 'https'): s
   fields.push('x-forwarded-for', address, 'x-forwarded-host', host, 'x-forwarded-proto', protocol);
   fields.push('x-request-id', exchange.id, 'traceparent', formatTraceparent(trace));
   if (trace.tracestate !== undefined) fields.push('tracestate', trace.tracestate);
-  fields.push('x-nexus-client-address', address);
+  fields.push(wireHeaders.clientAddress, address);
   if (comesFromThisMachine(exchange.request)) fields.push(LOCAL_VISITOR_HEADER, '1');
   if (exchange.deadline !== Number.MAX_SAFE_INTEGER) {
-    fields.push(DEADLINE_HEADER, String(Math.max(0, exchange.deadline - Date.now())));
+    fields.push(DEADLINE_HEADER, deadlineHeader(exchange));
   }
   if (takesTrailers(exchange.request)) fields.push('te', 'trailers');
   return fields;

@@ -1,11 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { EdgeRoute } from '@nexus/bootstrap';
-import { answerFailure, type Exchange, writeError } from '@nexus/http';
+import { answerFailure, type Exchange, hasBody, writeError } from '@nexus/http';
 import type { AppError } from '@nexus/kernel';
 import type { Logger } from '@nexus/observability';
 import type { Dispatcher } from 'undici';
 import { forwardStream } from '../proxy/forward-stream.js';
-import { hasBody } from '../proxy/forwarded-body.js';
 import { Forwarding } from '../proxy/forwarding.js';
 import { type AnswerChange, AnswerTransform } from '../proxy/transform-answer.js';
 import { headersChange } from '../proxy/transform-fields.js';
