@@ -58,7 +58,7 @@ export class RevocationList {
         this.watched = true;
       },
       opened: () => this.resume(),
-      beat: () => this.hear(),
+      beat: (ageMs = 0) => this.hear(ageMs),
     });
     try {
       await this.catchUp(this.context());
@@ -82,12 +82,15 @@ export class RevocationList {
     return this.entries.size;
   }
 
-  /** Milliseconds for which the list may have missed something; 0 when it is sure. */
-  unsureMs(): number {
-    if (this.unsureSince !== undefined) return this.now() - this.unsureSince;
+  /**
+   * Milliseconds for which the list may have missed something; 0 when it is sure.
+   * @param now what the clock says, for those who have just looked
+   */
+  unsureMs(now = this.now()): number {
+    if (this.unsureSince !== undefined) return now - this.unsureSince;
     if (!this.watched) return 0;
     // Asked of the clock, not of a timer: a process that was frozen has missed its timers, too.
-    const silentMs = this.now() - this.knownUntil;
+    const silentMs = now - this.knownUntil;
     return silentMs > SILENCE_MS ? silentMs : 0;
   }
 
@@ -120,9 +123,9 @@ export class RevocationList {
     }
   }
 
-  /** The stream is alive: it has told everything up to now, unless something is missing anyway. */
-  private hear(): void {
-    if (this.unsureSince === undefined) this.knownUntil = this.now();
+  /** The stream is alive: it has told everything up to then, unless something is missing anyway. */
+  private hear(ageMs: number): void {
+    if (this.unsureSince === undefined) this.knownUntil = Math.max(this.knownUntil, this.now() - ageMs);
   }
 
   /** The stream begins, or goes on after a break: what happened since it last told something has to be asked for. */

@@ -13,6 +13,7 @@ import {
   type Logger,
   logRequest,
   observabilityConfig,
+  type RequestLogMode,
 } from '@nexus/observability';
 import {
   type AddressKey,
@@ -47,6 +48,8 @@ export class PolicyParts {
   readonly internalDefaults: { headers: readonly string[]; closing: boolean };
   readonly metrics: HttpMetrics;
   readonly proxies: TrustedProxies;
+  /** Which requests get an access line, by who sent them. */
+  readonly logged: Readonly<Record<ListenerRole, RequestLogMode>>;
 
   constructor(
     readonly config: Config,
@@ -68,6 +71,8 @@ export class PolicyParts {
     };
     this.internalDefaults = { headers: [], closing: false };
     this.metrics = httpMetrics();
+    const { LOG_REQUESTS, LOG_INTERNAL_REQUESTS } = config.get(observabilityConfig);
+    this.logged = { edge: LOG_REQUESTS, internal: LOG_INTERNAL_REQUESTS };
     const throttling = config.get(throttlingConfig);
     this.proxies = new TrustedProxies(throttling.TRUSTED_PROXIES, throttling.TRUSTED_PROXY_HEADER);
   }
@@ -108,8 +113,7 @@ function crashReport(logger: Logger): CrashReport {
     });
 }
 
-function finished(parts: PolicyParts, exchange: Exchange): void {
-  const { LOG_REQUESTS } = parts.config.get(observabilityConfig);
+function finished(parts: PolicyParts, logged: RequestLogMode, exchange: Exchange): void {
   const { request, response, route } = exchange;
   // 499: the client went away before an answer, as nginx logs it.
   const status = response.headersSent ? response.statusCode : 499;
@@ -118,7 +122,7 @@ function finished(parts: PolicyParts, exchange: Exchange): void {
   const service = route?.service ?? 'gateway';
   parts.metrics.observe({ service, route: route?.path, method, status, durationSeconds: durationMs / 1000 });
 
-  if (!isLoggedRequest(LOG_REQUESTS, status)) return;
+  if (!isLoggedRequest(logged, status)) return;
   logRequest(parts.logger, {
     service,
     method,
@@ -176,6 +180,6 @@ export function policySteps(
       if (role === 'internal') return [];
       return countFault(parts, addressKey(parts.proxies.clientAddress(socket.remoteAddress, {})));
     },
-    finished: (exchange) => finished(parts, exchange),
+    finished: (exchange) => finished(parts, parts.logged[role], exchange),
   };
 }

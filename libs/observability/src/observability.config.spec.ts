@@ -7,11 +7,12 @@ const read = (environment: Record<string, string>) =>
 
 describe('observabilityConfig', () => {
   it('has defaults', () => {
-    expect(read({})).toEqual({ LOG_LEVEL: 'info', LOG_REQUESTS: 'all' });
+    expect(read({})).toEqual({ LOG_LEVEL: 'info', LOG_REQUESTS: 'all', LOG_INTERNAL_REQUESTS: 'errors' });
   });
 
   it('takes what is known', () => {
-    expect(read({ LOG_LEVEL: 'warn', LOG_REQUESTS: 'errors' })).toEqual({ LOG_LEVEL: 'warn', LOG_REQUESTS: 'errors' });
+    const given = { LOG_LEVEL: 'warn', LOG_REQUESTS: 'errors', LOG_INTERNAL_REQUESTS: 'all' };
+    expect(read(given)).toEqual(given);
   });
 
   it('refuses what is not', () => {

@@ -13,5 +13,10 @@ export const observabilityConfig = defineConfig('observability', {
     schema: z.enum(REQUEST_LOG_MODES).default('all'),
     description: 'Requests that get an access line: `all`, `errors` (status 400 and above) or `none`.',
   },
+  LOG_INTERNAL_REQUESTS: {
+    schema: z.enum(REQUEST_LOG_MODES).default('errors'),
+    description:
+      'The same for requests that a gateway of the platform sent on, which has a line of its own for each, with the same ids.',
+  },
 });
 export type ObservabilityConfig = ConfigOf<typeof observabilityConfig>;

@@ -112,15 +112,27 @@ export function slowRequestLine(logger: Logger, request: RequestRecord): void {
   });
 }
 
-/** What of a logger's lines never changes, from the time to the outcome, by the service's name. */
+/** What of a logger's lines never changes. */
 interface Fixed {
   readonly head: string;
   readonly service: string;
-  readonly byService: Map<string, string>;
+  /** Texts of answers, by what they have in common; so many that no look-up has to put anything together. */
+  readonly texts: Map<string, Map<number, Map<string | undefined, AnswerText>>>;
+}
+
+/** All that the lines of alike answers share: one piece before what differs, one behind it. */
+interface AnswerText {
+  readonly service: string;
+  readonly method: string;
+  readonly errorCode: string | undefined;
+  /** From the time to the duration. */
+  readonly head: string;
+  readonly tail: string;
 }
 
 const fixedParts = new WeakMap<EcsLogger, Fixed | null>();
-const MAX_SERVICES = 64;
+/** Routes, and cache states of each. More means that something else is used as one. */
+const MAX_TEXTS = 1_024;
 
 /** Fields that a request sets itself must not be bound as well: the slow way merges them. */
 function fixedOf(logger: EcsLogger): Fixed | null {
@@ -130,92 +142,81 @@ function fixedOf(logger: EcsLogger): Fixed | null {
     const plain = own === undefined && Object.keys(ecs).every((key) => key.startsWith('service.'));
     const { 'service.name': service, ...others } = ecs;
     const head = JSON.stringify({ 'ecs.version': ECS_VERSION, ...others }).slice(1, -1);
-    fixed = plain && typeof service === 'string' ? { head, service, byService: new Map() } : null;
+    fixed = plain && typeof service === 'string' ? { head, service, texts: new Map() } : null;
     fixedParts.set(logger, fixed);
   }
   return fixed;
 }
 
-function headOf(fixed: Fixed, service: string): string | undefined {
-  const known = fixed.byService.get(service);
-  if (known !== undefined) return known;
-  if (!isPlainWord(service)) return undefined;
-  const head =
-    `",${fixed.head},"service.name":"${service}","event.category":["web"],` +
-    '"event.dataset":"nexus.access","event.outcome":"';
-  if (fixed.byService.size < MAX_SERVICES) fixed.byService.set(service, head);
-  return head;
+/** Words of a small vocabulary: routes, methods, services, cache states, error codes. */
+function isPlainWord(word: string | undefined): boolean {
+  return word === undefined || (word.length <= MAX_WORD && isPlain(word));
 }
 
-/** Words of a small vocabulary: routes, methods, services, cache states, error codes. */
-const plainWords = new Map<string, boolean>();
-const MAX_WORDS = 4_096;
+function child<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let found = map.get(key);
+  if (found === undefined) {
+    found = make();
+    if (map.size < MAX_TEXTS) map.set(key, found);
+  }
+  return found;
+}
 
-function isPlainWord(word: string): boolean {
-  const known = plainWords.get(word);
-  if (known !== undefined) return known;
-  const plain = word.length <= MAX_WORD && isPlain(word);
-  if (plainWords.size < MAX_WORDS && word.length <= MAX_WORD) plainWords.set(word, plain);
-  return plain;
+/** The text of answers like this one, or `undefined` when some word of it needs escaping. */
+function textOf(fixed: Fixed, request: RequestRecord): AnswerText | undefined {
+  const { method, route = UNMATCHED_ROUTE, service = fixed.service, cache, errorCode } = request;
+  const status = wholeNumber(request.status);
+  const byStatus = child(fixed.texts, route, () => new Map<number, Map<string | undefined, AnswerText>>());
+  const byCache = child(byStatus, status, () => new Map<string | undefined, AnswerText>());
+  const known = byCache.get(cache);
+  if (known?.method === method && known.service === service && known.errorCode === errorCode) return known;
+  for (const word of [method, route, service, cache, errorCode]) if (!isPlainWord(word)) return undefined;
+  const made: AnswerText = {
+    service,
+    method,
+    errorCode,
+    head:
+      `",${fixed.head},"service.name":"${service}","event.category":["web"],"event.dataset":"nexus.access",` +
+      `"event.outcome":"${request.status < 400 ? 'success' : 'failure'}","http.request.method":"${method}",` +
+      `"http.response.status_code":${status},"event.duration":`,
+    tail:
+      `${errorCode === undefined ? '' : `,"error.code":"${errorCode}"`},"nexus":{"route":"${route}"` +
+      `${cache === undefined ? '' : `,"cache":"${cache}"`}},"message":"${method} ${route} ${status}"}\n`,
+  };
+  if (known !== undefined || byCache.size < MAX_TEXTS) byCache.set(cache, made);
+  return made;
 }
 
 /** UUIDs, trace and span ids: nothing that is written so can be a secret or needs escaping. */
-const HEX_IDS = /^[0-9a-f-]{0,256}$/;
+const HEX_ID = /^[0-9a-f-]{0,256}$/;
+
+function isPlainId(id: string | undefined): boolean {
+  return id === undefined || HEX_ID.test(id);
+}
+
 /** The finished line, or `undefined` when some value needs escaping, cutting or cleaning. */
 function fastLine(logger: EcsLogger, level: RecordLevel, request: RequestRecord): string | undefined {
   const fixed = fixedOf(logger);
-  const {
-    method,
-    route = UNMATCHED_ROUTE,
-    requestId,
-    traceId,
-    spanId,
-    actorId,
-    clientAddress,
-    errorCode,
-    cache,
-  } = request;
-  if (fixed === null || !isPlainWord(route) || !isPlainWord(method)) return undefined;
-  const url = plainUrl(request.url, request.route);
-  if (url === undefined) return undefined;
-  const head = headOf(fixed, request.service ?? fixed.service);
-  if (head === undefined) return undefined;
-
-  const status = wholeNumber(request.status);
-  let ids = requestId;
+  if (fixed === null) return undefined;
+  const text = textOf(fixed, request);
+  const url = text && plainUrl(request.url, request.route);
+  if (text === undefined || url === undefined) return undefined;
+  const { requestId, traceId, spanId, actorId, clientAddress, bytes } = request;
+  if (!isPlainId(requestId) || !isPlainId(traceId) || !isPlainId(spanId)) return undefined;
   let line =
-    `{"log.level":"${level}","@timestamp":"${isoTime(logger.clock.now())}${head}` +
-    `${request.status < 400 ? 'success' : 'failure'}","event.duration":${nanoseconds(request.durationMicros)},` +
-    `"http.request.id":"${requestId}","http.request.method":"${method}","http.response.status_code":${status}`;
-  if (request.bytes !== undefined) line += `,"http.response.body.bytes":${wholeNumber(request.bytes)}`;
-  line += `,"url.path":"${url.path}"`;
+    `{"log.level":"${level}","@timestamp":"${isoTime(logger.clock.now())}${text.head}` +
+    `${nanoseconds(request.durationMicros)},"http.request.id":"${requestId}","url.path":"${url.path}"`;
+  if (bytes !== undefined) line += `,"http.response.body.bytes":${wholeNumber(bytes)}`;
   if (url.query !== undefined) line += `,"url.query":"${url.query}"`;
-  if (traceId !== undefined) {
-    line += `,"trace.id":"${traceId}"`;
-    ids += traceId;
-  }
-  if (spanId !== undefined) {
-    line += `,"span.id":"${spanId}"`;
-    ids += spanId;
-  }
+  if (traceId !== undefined) line += `,"trace.id":"${traceId}"`;
+  if (spanId !== undefined) line += `,"span.id":"${spanId}"`;
   if (actorId !== undefined) {
+    if (!(actorId.startsWith('service:') ? isPlainWord(actorId) : isPlainId(actorId))) return undefined;
     line += `,"user.id":"${actorId}"`;
-    if (!actorId.startsWith('service:')) ids += actorId;
-    else if (!isPlainWord(actorId)) return undefined;
   }
-  if (!HEX_IDS.test(ids)) return undefined;
   if (clientAddress !== undefined) {
     if (!isAddress(clientAddress)) return undefined;
     line += `,"client.ip":"${clientAddress}"`;
   }
-  if (errorCode !== undefined) {
-    if (!isPlainWord(errorCode)) return undefined;
-    line += `,"error.code":"${errorCode}"`;
-  }
-  line += `,"nexus":{"route":"${route}"`;
-  if (cache !== undefined) {
-    if (!isPlainWord(cache)) return undefined;
-    line += `,"cache":"${cache}"`;
-  }
-  return `${line}},"message":"${method} ${route} ${status}"}\n`;
+  return line + text.tail;
 }

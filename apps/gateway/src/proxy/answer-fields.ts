@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { errors } from '@nexus/kernel';
+import { forKnownNames } from './known-names.js';
 import { connectionNames } from './request-fields.js';
 
 /**
@@ -37,11 +38,13 @@ const NOT_IN_TRAILERS = new Set([
   ...['vary', 'warning', 'www-authenticate', 'trailer'],
 ]);
 
-function isOwn(name: string): boolean {
+function isOwnName(name: string): boolean {
   if (NOT_PASSED.has(name)) return true;
   for (const prefix of OWN_PREFIXES) if (name.startsWith(prefix)) return true;
   return false;
 }
+
+const isOwn = forKnownNames(isOwnName);
 
 /** Whether an answer can be told from the next one for sure (RFC 9112 §6.1): `chunked` alone or no coding at all. */
 export function isFramed(headers: IncomingHttpHeaders): boolean {

@@ -3,6 +3,7 @@ import type { Exchange } from '@nexus/http';
 import { errors } from '@nexus/kernel';
 import type { Dispatcher } from 'undici';
 import type { Forwarding } from './forwarding.js';
+import { bytesPassed } from './passing-bytes.js';
 
 /** Who takes the answer. */
 type AnswerHandler = Pick<
@@ -75,6 +76,7 @@ export function forwardStream(
   const controller = new StreamController(request);
   const send = () => {
     exchange.sayContinue();
+    client.on('data', (chunk: Buffer) => bytesPassed(chunk.length));
     client.pipe(request);
   };
   const guarded = (work: () => void) => {

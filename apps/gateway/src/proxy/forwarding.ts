@@ -3,6 +3,7 @@ import { commonHeaders, type Exchange, writeError } from '@nexus/http';
 import { type AppError, errors } from '@nexus/kernel';
 import type { Dispatcher } from 'undici';
 import { answerFields, isFramed, trailerFields } from './answer-fields.js';
+import { bytesPassed } from './passing-bytes.js';
 import { takesTrailers } from './request-fields.js';
 import { foreignError, isPlatformType, platformErrorCode, upstreamFailure } from './upstream-error.js';
 
@@ -115,6 +116,7 @@ export class Forwarding implements Dispatcher.DispatchHandler {
 
   onResponseData(controller: Controller, chunk: Buffer): void {
     if (this.held === undefined) {
+      bytesPassed(chunk.length);
       if (!this.response.write(chunk)) controller.pause();
       return;
     }

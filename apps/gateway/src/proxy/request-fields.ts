@@ -3,6 +3,7 @@ import { wireHeaders } from '@nexus/clients';
 import { comesFromThisMachine, type Exchange, LOCAL_VISITOR_HEADER } from '@nexus/http';
 import { formatTraceparent } from '@nexus/observability';
 import { DEADLINE_HEADER, deadlineHeader } from '@nexus/resilience';
+import { forKnownNames } from './known-names.js';
 
 /**
  * What never goes on: fields of this connection (RFC 9110 §7.6.1), of the framing, which is made anew, and those by
@@ -17,6 +18,8 @@ const NOT_FORWARDED = new Set([
   ...['x-original-url', 'x-rewrite-url'],
 ]);
 const OWN_PREFIXES = ['x-nexus-', 'x-forwarded-', 'x-user-', 'proxy-'];
+/** Routes that visitors of this machine alone may see ask whether that is what they have. */
+const LOCAL_PATHS = '/dev/';
 /** Name that this hop has in `Via` (RFC 9110 §7.6.3). */
 export const VIA = '1.1 nexus';
 
@@ -34,12 +37,14 @@ export function takesTrailers({ headers, httpVersionMinor }: IncomingMessage): b
   return te !== undefined && httpVersionMinor > 0 && /(^|[\s,])trailers($|[\s,;])/i.test(String(te));
 }
 
-function isOwn(name: string): boolean {
+function isOwnName(name: string): boolean {
   if (NOT_FORWARDED.has(name)) return true;
   for (const prefix of OWN_PREFIXES) if (name.startsWith(prefix)) return true;
   // What some servers take for the same name as the one with dashes.
-  return name.includes('_') && isOwn(name.replaceAll('_', '-'));
+  return name.includes('_') && isOwnName(name.replaceAll('_', '-'));
 }
+
+const isOwn = forKnownNames(isOwnName);
 
 /** One field of the request, as undici takes them: name and value in turn. */
 function push(fields: string[], name: string, value: string | string[] | undefined): void {
@@ -78,7 +83,9 @@ export function requestFields(exchange: Exchange, protocol: 'http' | 'https'): s
   fields.push('x-request-id', exchange.id, 'traceparent', formatTraceparent(trace));
   if (trace.tracestate !== undefined) fields.push('tracestate', trace.tracestate);
   fields.push(wireHeaders.clientAddress, address);
-  if (comesFromThisMachine(exchange.request)) fields.push(LOCAL_VISITOR_HEADER, '1');
+  if (exchange.route?.path.startsWith(LOCAL_PATHS) && comesFromThisMachine(exchange.request)) {
+    fields.push(LOCAL_VISITOR_HEADER, '1');
+  }
   if (exchange.deadline !== Number.MAX_SAFE_INTEGER) {
     fields.push(DEADLINE_HEADER, deadlineHeader(exchange));
   }

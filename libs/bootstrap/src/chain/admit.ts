@@ -7,6 +7,8 @@ const MAX_URL_BYTES = 8192;
 const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?$/;
 /** Printable ASCII: everything else has to be percent-encoded (RFC 3986 §2). */
 const TARGET = /^[\x21-\x7e]*$/;
+/** What needs no second look: no dots, nothing encoded, no back-slash. */
+const SIMPLE = /^\/[\w\-/~:@!$&'()*+,;=]*(?:\?[\w\-/~:@!$&'()*+,;=]*)?$/;
 const ABSOLUTE = /^https?:\/\/([^/?#]*)/i;
 /** `.` and `..`, also as `%2e`, and also where the neighbour takes `\`, `%2f`, `%5c` or `;` for the end of a segment. */
 const DOT_SEGMENT = /(?:[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?=$|[/\\;]|%2f|%5c)/i;
@@ -47,6 +49,7 @@ function assertPath(url: string): void {
 function assertTarget(request: IncomingMessage): void {
   let url = request.url ?? '';
   if (url.length > MAX_URL_BYTES) throw errors.uri_too_long();
+  if (SIMPLE.test(url)) return;
   url = toOriginForm(request, url);
   if (url === '*' && request.method === 'OPTIONS') return;
   if (!url.startsWith('/') || !TARGET.test(url) || url.includes('#'))

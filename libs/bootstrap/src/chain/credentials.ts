@@ -7,6 +7,12 @@ import type { Step } from './chain.js';
 /** RFC 6750 §2.1; what the token is made of, the verifier checks. */
 const BEARER = /^Bearer +/i;
 
+function accept(exchange: Exchange, token: string, actor: UserActor): 'continue' {
+  exchange.actor = actor;
+  exchange.credential = token;
+  return 'continue';
+}
+
 function refuse(exchange: Exchange, error: unknown): 'continue' {
   if (!(error instanceof AppError)) throw error;
   exchange.credentialFault = error;
@@ -27,14 +33,13 @@ export function credentials(verifier: AccessTokenVerifier): Step {
     const scheme = BEARER.exec(authorization);
     if (scheme === null) return refuse(exchange, errors.token_invalid({ headers: challenge('invalid_token') }));
     const token = authorization.slice(scheme[0].length);
-    const accept = (actor: UserActor): 'continue' => {
-      exchange.actor = actor;
-      exchange.credential = token;
-      return 'continue';
-    };
     try {
       const actor = verifier.verify(token);
-      return actor instanceof Promise ? actor.then(accept, (error: unknown) => refuse(exchange, error)) : accept(actor);
+      if (!(actor instanceof Promise)) return accept(exchange, token, actor);
+      return actor.then(
+        (checked) => accept(exchange, token, checked),
+        (error: unknown) => refuse(exchange, error),
+      );
     } catch (error) {
       return refuse(exchange, error);
     }

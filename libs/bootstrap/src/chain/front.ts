@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { Exchange, type ExchangeDefaults, errorBody, writeError } from '@nexus/http';
 import { type AppError, errors, isUuidV4, uuidv4 } from '@nexus/kernel';
 import { startTrace } from '@nexus/observability';
-import { type CrashReport, runChain, type Step } from './chain.js';
+import { type Chain, type CrashReport, runChain, type Step } from './chain.js';
 import type { InFlight } from './in-flight.js';
 import { Turns } from './turns.js';
 import { acceptUpgrades } from './upgrade.js';
@@ -71,7 +71,7 @@ function parserFault(code: string | undefined): AppError {
 }
 
 /** Writes an error where there is no response object to write it with. */
-function writeRaw(socket: Socket, error: AppError, headers: readonly string[]): void {
+export function writeRaw(socket: Socket, error: AppError, headers: readonly string[]): void {
   const id = uuidv4();
   const body = errorBody(error, id);
   const lines = [`HTTP/1.1 ${error.status} ${error.code}`, `Date: ${new Date().toUTCString()}`];
@@ -118,7 +118,8 @@ function answerParserFault(
  * @param serve takes what the chain lets pass
  */
 export function createFront(options: FrontOptions, serve: (exchange: Exchange) => void): Server {
-  const { steps, defaults, inFlight, crashed, before, tls } = options;
+  const { defaults, inFlight, before, tls } = options;
+  const chain: Chain = { steps: options.steps, last: serve, crashed: options.crashed };
 
   function open(request: IncomingMessage, response: ServerResponse): Exchange {
     const { headers } = request;
@@ -152,7 +153,7 @@ export function createFront(options: FrontOptions, serve: (exchange: Exchange) =
   }
 
   const admitted = (request: IncomingMessage, response: ServerResponse) =>
-    runChain(steps, open(request, response), serve, crashed);
+    runChain(chain, open(request, response));
   const take = (request: IncomingMessage, response: ServerResponse) => {
     if (!before?.(request, response)) inTurn(request, response, admitted);
   };
@@ -164,12 +165,12 @@ export function createFront(options: FrontOptions, serve: (exchange: Exchange) =
   const admittedLater = (request: IncomingMessage, response: ServerResponse) => {
     const exchange = open(request, response);
     exchange.awaitsContinue = true;
-    runChain(steps, exchange, serve, crashed);
+    runChain(chain, exchange);
   };
   const refused = (request: IncomingMessage, response: ServerResponse) => {
     const exchange = open(request, response);
     exchange.refusal = errors.expectation_failed();
-    runChain(steps, exchange, serve, crashed);
+    runChain(chain, exchange);
   };
   server.on('checkContinue', (request, response) => inTurn(request, response, admittedLater));
   server.on('checkExpectation', (request, response) => inTurn(request, response, refused));

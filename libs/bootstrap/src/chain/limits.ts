@@ -35,39 +35,41 @@ function announce(exchange: Exchange, decision: RateDecision): void {
 function ask(
   limiter: RateLimiter,
   limit: AppliedLimit,
-  then: (decision: RateDecision) => Verdict,
+  exchange: Exchange,
+  then: (exchange: Exchange, decision: RateDecision) => Verdict,
 ): Verdict | Promise<Verdict> {
   const decision = limiter.consume(limit.key, limit.limit, limit.windowMs);
-  return decision instanceof Promise ? decision.then(then) : then(decision);
+  return decision instanceof Promise ? decision.then((made) => then(exchange, made)) : then(exchange, decision);
 }
 
 /** The coarse limit by address: what comes over it costs no signature check. */
 export function coarseLimit(limiter: RateLimiter, config: ThrottlingConfig, counters: LimitCounters): Step {
+  const decide = (exchange: Exchange, decision: RateDecision): Verdict => {
+    if (decision.allowed) return 'continue';
+    counters.refused++;
+    announce(exchange, decision);
+    throw refusal(decision);
+  };
   return (exchange) => {
     if (exchange.route?.priority === 'health') return 'continue';
-    return ask(limiter, addressLimit(config, addressKey(exchange.address)), (decision) => {
-      if (decision.allowed) return 'continue';
-      counters.refused++;
-      announce(exchange, decision);
-      throw refusal(decision);
-    });
+    return ask(limiter, addressLimit(config, addressKey(exchange.address)), exchange, decide);
   };
 }
 
 /** The limit of the caller's tier; every answer after it carries its state. */
 export function callerLimit(limiter: RateLimiter, config: ThrottlingConfig, counters: LimitCounters): Step {
+  const decide = (exchange: Exchange, decision: RateDecision): Verdict => {
+    announce(exchange, decision);
+    if (decision.allowed) {
+      counters.allowed++;
+      return 'continue';
+    }
+    counters.refused++;
+    throw refusal(decision);
+  };
   return (exchange) => {
     if (exchange.route?.priority === 'health') return 'continue';
     const limit = tierLimit(config, exchange.actor, addressKey(exchange.address));
-    if (!limit) return 'continue';
-    return ask(limiter, limit, (decision) => {
-      announce(exchange, decision);
-      if (decision.allowed) {
-        counters.allowed++;
-        return 'continue';
-      }
-      counters.refused++;
-      throw refusal(decision);
-    });
+    return limit ? ask(limiter, limit, exchange, decide) : 'continue';
   };
 }

@@ -43,3 +43,11 @@ test('changes are taken up as a whole, and taken back', () => {
   expect(table.find('GET', '/things/7')?.route).toBe(declared[0]);
   expect(table.allowed('/things')).toEqual(['GET', 'POST', 'HEAD', 'OPTIONS']);
 });
+
+test('a parameter that is empty is none', () => {
+  const table = new RouteTable([...declared, policy('GET', '/things/{id}/parts/{part}', 'getPart')]);
+  for (const path of ['/things/', '/things//parts/1', '/things/7/parts/', '/things//parts/', '/things/7/']) {
+    expect([path, table.find('GET', path), table.allowed(path)]).toEqual([path, undefined, []]);
+  }
+  expect(table.find('GET', '/things/7/parts/1')?.route.operation).toBe('getPart');
+});

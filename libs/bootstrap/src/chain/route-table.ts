@@ -35,7 +35,7 @@ export class RouteTable {
 
   find(method: string, path: string): FoundRoute | undefined {
     const asked = method === 'HEAD' ? 'GET' : method;
-    const found = this.router.find(asked as HTTPMethod, path);
+    const found = this.match(asked, path);
     const { overrides, added } = this.changes;
     if (!found) return added?.find(asked, path);
     const declared = found.store as RoutePolicy;
@@ -43,11 +43,18 @@ export class RouteTable {
     return { route, params: found.params };
   }
 
+  /** A parameter that is empty is none: `/projects/` is no project. */
+  private match(method: string, path: string): ReturnType<typeof this.router.find> {
+    const found = this.router.find(method as HTTPMethod, path);
+    const mayBeEmpty = found && (path.endsWith('/') || path.includes('//'));
+    return mayBeEmpty && Object.values(found.params).includes('') ? null : found;
+  }
+
   /** Methods that this path takes; empty when there is no such path. */
   allowed(path: string): string[] {
     const { overrides, added } = this.changes;
     const methods = METHODS.filter((method) => {
-      const found = this.router.find(method, path);
+      const found = this.match(method, path);
       return found && !overrides.get((found.store as RoutePolicy).operation)?.hidden;
     }) as string[];
     for (const method of added?.methods(path) ?? []) if (!methods.includes(method)) methods.push(method);

@@ -7,6 +7,9 @@ import type { Socket } from 'node:net';
  */
 const MAX_WAITING = 100;
 
+/** Where a connection holds its own: a look-up per request in a table of all would cost more. */
+const TURNS = Symbol('turns');
+
 interface Waiting {
   /** Absent for what is no request. */
   readonly request?: IncomingMessage;
@@ -19,20 +22,15 @@ interface Waiting {
  * that comes after the last answer of a connection is looked at (RFC 9112 §9.6): Node hands all of them over at once.
  */
 export class Turns {
-  private static readonly all = new WeakMap<Socket, Turns>();
   private readonly waiting: Waiting[] = [];
   private busy = false;
   private faulty = false;
 
   private constructor(private readonly socket: Socket) {}
 
-  static of(socket: Socket): Turns {
-    let turns = Turns.all.get(socket);
-    if (!turns) {
-      turns = new Turns(socket);
-      Turns.all.set(socket, turns);
-    }
-    return turns;
+  static of(socket: Socket & { [TURNS]?: Turns }): Turns {
+    socket[TURNS] ??= new Turns(socket);
+    return socket[TURNS];
   }
 
   /** Whether whoever comes now may begin at once; then it must call {@link done} at its end. */
