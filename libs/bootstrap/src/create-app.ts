@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer } from 'node:http';
 import type { Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -6,7 +6,7 @@ import { HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
 import { AccessTokenVerifier, AuthGuard, RevocationList, tokenConfig } from '@nexus/auth-guards';
 import { CachingInterceptor, cachingConfig, ResponseCache } from '@nexus/caching';
 import { type Config, platformConfig, publicUrl } from '@nexus/config';
-import { type RoutePolicy, type ServiceName, TokenTrust } from '@nexus/contracts';
+import { type RoutePolicy, TokenTrust } from '@nexus/contracts';
 import { DatabaseRoot, databaseConfig } from '@nexus/database';
 import {
   AnswerInterceptor,
@@ -21,23 +21,21 @@ import {
 } from '@nexus/http';
 import { BUS_SCHEMA, Messaging } from '@nexus/messaging';
 import { type Logger, NestLogger } from '@nexus/observability';
-import { peerServices, type TlsMaterial } from '@nexus/resilience';
 import { LocalRateLimiter, throttlingConfig } from '@nexus/throttling';
 import type { RouteTable } from './chain/route-table.js';
 import type { Composition } from './compose.js';
 import { collectControllers } from './controllers.js';
-import type { PortToken } from './define-service.js';
 import { compileEndpoints, createDispatch, type NestHandler } from './dispatch.js';
 import type { EdgeRoutes, RouteChanges } from './edge-routes.js';
 import { HealthController } from './health.controller.js';
 import { databaseChecks, Health, revocationsKnown } from './health.js';
-import { createInternalCalls, type InternalCalls, type InternalPort } from './internal/internal-calls.js';
+import { createInternalCalls, type InternalCalls } from './internal/internal-calls.js';
 import { createListeners, edgeTable, type Listener } from './listeners.js';
-import { localPort } from './local-port.js';
 import { ownContext } from './own-context.js';
 import { Peers } from './peers.js';
 import { platformProviders } from './platform-providers.js';
 import { PolicyParts } from './policy.js';
+import { callingService, neededPorts, offeredPorts } from './ports.js';
 import { registerProcessMetrics } from './process-metrics.js';
 import { RootModule } from './root.module.js';
 import { StartReport } from './start-report.js';
@@ -107,17 +105,6 @@ async function openEdgeRoutes(composition: Composition, config: Config, logger: 
   return factory?.({ config, logger, protocol: clientProtocol(config), declared: table.routes, replace });
 }
 
-/** The ports of the picked services, for the others. */
-function internalPorts(composition: Composition, find: (token: Type) => object): InternalPort[] {
-  return composition.services.flatMap(({ provides }) =>
-    provides.map(({ port, provider, callers }) => ({
-      token: port,
-      client: localPort(port, () => find(provider)),
-      callers,
-    })),
-  );
-}
-
 /** Checks tokens with what auth says, wherever auth runs. */
 function tokenChecks(trust: TokenTrust, config: Config, process: string) {
   const context = () => ownContext(process);
@@ -173,13 +160,7 @@ export async function createApp(composition: Composition, config: Config, logger
       if (!nest) throw new Error('A port was called before the modules were made');
       return nest.get(token, { strict: false });
     };
-    const ports = [...composition.ports].map(([token, source]) => ({
-      token,
-      client:
-        'remote' in source
-          ? peers.client(token, source.remote, callerOf(composition, token))
-          : localPort(token, () => find(source.local.provider)),
-    }));
+    const ports = neededPorts(composition, peers, find);
     const trust = ports.find(({ token }) => (token as unknown) === TokenTrust)?.client as TokenTrust;
     const { revocations, verifier } = tokenChecks(trust, config, composition.services[0]?.name ?? 'nexus');
     const limiter = new LocalRateLimiter();
@@ -225,9 +206,9 @@ export async function createApp(composition: Composition, config: Config, logger
     const serve = createDispatch({ calls: plain, runner, nest: handler, forward, elsewhere, edge, logger });
     const { material } = peers;
     const calls = createInternalCalls({
-      ports: internalPorts(composition, find),
+      ports: offeredPorts(composition, find),
       verifier,
-      callerOf: (request) => callingService(request, material),
+      callerOf: (request) => callingService(request.socket, request.headers['user-agent'], material),
       logger,
     });
     const table = edgeTable(composition, [...shared, ...own]);
@@ -245,19 +226,4 @@ export async function createApp(composition: Composition, config: Config, logger
     await peers.destroy();
     throw error;
   }
-}
-
-/** Who calls, by the certificate; a process that holds several services says which of them it is. */
-function callingService(request: IncomingMessage, material: TlsMaterial | undefined): ServiceName | undefined {
-  if (!material) return undefined;
-  const services = peerServices(request.socket, material.trustDomain);
-  if (services.size === 1) return services.values().next().value;
-  const told = /^nexus-([a-z]+)$/.exec(request.headers['user-agent'] ?? '')?.[1] as ServiceName | undefined;
-  return told !== undefined && services.has(told) ? told : undefined;
-}
-
-/** One of the process's services that may call the port. */
-function callerOf({ services }: Composition, token: PortToken): ServiceName {
-  const caller = services.find(({ needs }) => needs.includes(token)) ?? services[0];
-  return caller?.name ?? 'gateway';
 }
