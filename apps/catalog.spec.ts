@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import {
   collectControllers,
@@ -34,14 +37,16 @@ const TARGETS = [
 
 let database: TestDatabase;
 let authority: TestAuthority;
-let folder = 0;
+let folder: string;
 beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'nexus-boot-'));
   database = await createTestDatabase();
   authority = await TestAuthority.create();
   await migrateServices(database.url, catalog);
 }, 60_000);
 afterAll(async () => {
   await database.drop();
+  rmSync(folder, { recursive: true, force: true });
 });
 
 /** Where services would be that are not part of the process: nobody is there. */
@@ -61,7 +66,7 @@ async function boot(target: string, env: Record<string, string> = {}): Promise<R
     PORT: '0',
     MANAGEMENT_PORT: '0',
     AUTH_SECRET: 'a secret of tests only, long enough',
-    NEXUS_DATA_DIR: `${process.env.TMPDIR ?? '/tmp'}/nexus-boot-${process.pid}-${folder++}`,
+    NEXUS_DATA_DIR: join(folder, target),
     ...ELSEWHERE,
     ...(target === 'all' ? {} : { TLS_CERT: identity.cert, TLS_KEY: identity.key, TLS_CA: identity.ca }),
     ...env,
