@@ -5,8 +5,11 @@ import { ROUTE_MANIFEST, type RoutePolicy } from '@nexus/contracts';
 import type { Exchange } from '@nexus/http';
 import { attachReload, peerServices, secureServerOptions, type TlsMaterial } from '@nexus/resilience';
 import { createFront } from './chain/front.js';
+import { requestsPerConnection } from './chain/requests-per-connection.js';
 import { pathOf, RouteTable } from './chain/route-table.js';
+import { limitClients } from './client-limits.js';
 import { type Composition, CompositionError } from './compose.js';
+import { edgeConfig } from './edge.config.js';
 import type { InternalCalls } from './internal/internal-calls.js';
 import { type InternalService, internalPort, isLoopback, peersConfig } from './peers.config.js';
 import { type PolicyParts, policySteps } from './policy.js';
@@ -60,12 +63,11 @@ export function edgeTable(composition: Composition, routes: readonly RoutePolicy
 
 function edgeListener({ config, policy, edge, handler }: ListenerParts): Listener {
   const upgrades = ({ url }: IncomingMessage) => edge.find('GET', pathOf(url ?? ''))?.route.upgrades === true;
-  return {
-    setting: 'PORT',
-    port: config.get(platformConfig).PORT,
-    secure: false,
-    server: createFront({ ...policySteps(policy, edge, 'edge'), upgrades }, handler),
-  };
+  const options = policySteps(policy, edge, 'edge');
+  const steps = [requestsPerConnection(config.get(edgeConfig).GATEWAY_REQUESTS_PER_CONNECTION), ...options.steps];
+  const server = createFront({ ...options, steps, upgrades }, handler);
+  limitClients(server, policy, options);
+  return { setting: 'PORT', port: config.get(platformConfig).PORT, secure: false, server };
 }
 
 /**

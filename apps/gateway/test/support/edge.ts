@@ -8,7 +8,6 @@ import {
   defineService,
   loadProcessConfig,
   localPort,
-  migrateServices,
   type PortToken,
   type RunningApp,
   runApp,
@@ -17,7 +16,7 @@ import { SERVICE_NAMES, TokenTrust } from '@nexus/contracts';
 import { createLogger, MemoryDestination } from '@nexus/observability';
 import { peerServices, secureServerOptions, TlsMaterial } from '@nexus/resilience';
 import {
-  createTestDatabase,
+  createServicesDatabase,
   TEST_ISSUER,
   TestAuthority,
   type TokenFacts,
@@ -37,8 +36,8 @@ export interface Edge {
   token(facts?: TokenFacts): string;
   /** `Authorization: Bearer …` of somebody who is signed in. */
   readonly bearer: string;
-  /** A connection that is closed with the spec, or before. */
-  client(): Promise<RawClient>;
+  /** A connection that is closed with the spec, or before. @param from any address of the loopback network */
+  client(from?: string): Promise<RawClient>;
   /** Sends bytes on a connection of its own; the first final answer. */
   ask(bytes: string | Buffer, toHead?: boolean): Promise<RawReply>;
   /** Closes the connections of the test that is over. */
@@ -128,9 +127,8 @@ export async function openEdge(options: EdgeOptions = {}): Promise<Edge> {
   );
   const url = `${options.tls ? 'https' : 'http'}://127.0.0.1:${await origin.open()}`;
   const own = await authority.issue('gateway');
-  const database = await createTestDatabase();
   const composition = compose(['gateway'], catalog);
-  await migrateServices(database.url, composition.services);
+  const database = await createServicesDatabase(composition.services);
   const config = loadProcessConfig(composition.services, {
     DATABASE_URL: database.url,
     PORT: '0',
@@ -155,8 +153,8 @@ export async function openEdge(options: EdgeOptions = {}): Promise<Edge> {
   const running = await runApp(await createApp(composition, config, logger));
   const port = Number(new URL(running.urls[0] as string).port);
   const clients: RawClient[] = [];
-  const client = async () => {
-    const opened = await RawClient.open(port);
+  const client = async (from?: string) => {
+    const opened = await RawClient.open(port, from);
     clients.push(opened);
     return opened;
   };

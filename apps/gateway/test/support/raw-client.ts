@@ -79,8 +79,8 @@ export class RawClient {
   private readonly waiting = new Set<() => void>();
   private manual = false;
 
-  private constructor(port: number) {
-    this.socket = connect({ host: '127.0.0.1', port, noDelay: true });
+  private constructor(port: number, localAddress: string) {
+    this.socket = connect({ host: '127.0.0.1', port, localAddress, noDelay: true });
     this.socket.on('error', () => undefined);
     this.socket.on('data', (chunk: Buffer) => {
       this.total += chunk.length;
@@ -97,8 +97,9 @@ export class RawClient {
     });
   }
 
-  static async open(port: number): Promise<RawClient> {
-    const client = new RawClient(port);
+  /** @param from any address of the loopback network */
+  static async open(port: number, from = '127.0.0.1'): Promise<RawClient> {
+    const client = new RawClient(port, from);
     await once(client.socket, 'connect');
     return client;
   }

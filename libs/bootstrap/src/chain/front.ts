@@ -32,7 +32,7 @@ export interface FrontOptions {
 }
 
 const DEFAULT_TIMEOUT_MS = 10_000;
-const LISTENER: ServerOptions = {
+const LISTENER: ServerOptions & { readonly optimizeEmptyRequests: boolean } = {
   maxHeaderSize: 16 * 1024,
   headersTimeout: 10_000,
   // Bodies have deadlines of their own: the route's time-out, or the idle time of a stream.
@@ -40,13 +40,14 @@ const LISTENER: ServerOptions = {
   keepAliveTimeout: 65_000,
   connectionsCheckingInterval: 1_000,
   insecureHTTPParser: false,
+  // A request without a body has nothing to read and no events of a stream: a tenth of what Node does for it.
+  optimizeEmptyRequests: true,
   // Checked by `admit`, which answers in the one format.
   requireHostHeader: false,
 };
 /** What the routes of the platform take, for a CONNECT, which names no route. */
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
 const MAX_HEADERS = 100;
-const SOCKET_IDLE_MS = 120_000;
 
 /** How long what is left of an answered request's body may take to come. */
 const REST_OF_BODY_MS = 5_000;
@@ -58,8 +59,12 @@ function cutOff(request: IncomingMessage): void {
     if (!request.complete) socket.destroy();
   }, REST_OF_BODY_MS);
   timer.unref();
-  socket.once('close', () => clearTimeout(timer));
-  request.once('end', () => clearTimeout(timer));
+  const stop = () => {
+    clearTimeout(timer);
+    socket.off('close', stop);
+  };
+  socket.once('close', stop);
+  request.once('end', stop);
 }
 
 /** Faults of the parser, before there is a request (Node's documentation of `clientError`). */
@@ -159,7 +164,8 @@ export function createFront(options: FrontOptions, serve: (exchange: Exchange) =
   };
   const server = tls ? createSecureServer({ ...LISTENER, ...tls }, take) : createServer(LISTENER, take);
   server.maxHeadersCount = MAX_HEADERS;
-  server.timeout = SOCKET_IDLE_MS;
+  // What is silent in the midst of a request, `InFlight` ends.
+  server.timeout = 0;
   // The body is asked for by whoever reads it, after the chain has let the request pass: a refusal costs the client
   // nothing.
   const admittedLater = (request: IncomingMessage, response: ServerResponse) => {

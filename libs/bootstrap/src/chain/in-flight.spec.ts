@@ -38,3 +38,48 @@ describe('the requests being served', () => {
     );
   });
 });
+
+describe('a request on whose connection nothing moves', () => {
+  const MINUTE = 60_000;
+
+  function started(now: () => number, upgrade?: boolean) {
+    const inFlight = new InFlight(now);
+    open.push(inFlight);
+    const socket = { bytesRead: 100, bytesWritten: 0, destroyed: false, destroy: () => void (socket.destroyed = true) };
+    let cancelled = false;
+    const cancel = () => {
+      cancelled = true;
+    };
+    const request = { socket, upgrade };
+    const deadline = Number.MAX_SAFE_INTEGER;
+    inFlight.add({ place: -1, request, response: {}, deadline, cancel } as unknown as Exchange);
+    return { inFlight, socket, ended: () => [socket.destroyed, cancelled] };
+  }
+
+  test('ends with it after two minutes, counted from the last byte', () => {
+    let now = 1_000_000;
+    const { inFlight, socket, ended } = started(() => now);
+    const look = () => {
+      inFlight.sweep();
+      return ended();
+    };
+    expect(look()).toEqual([false, false]);
+    now += MINUTE;
+    socket.bytesWritten += 1;
+    expect(look()).toEqual([false, false]);
+    now += 2 * MINUTE - 1;
+    expect(look()).toEqual([false, false]);
+    now += 10_000;
+    expect(look()).toEqual([true, true]);
+  });
+
+  test('stays where another protocol is spoken', () => {
+    let now = 0;
+    const { inFlight, ended } = started(() => now, true);
+    for (let i = 0; i < 20; i++) {
+      now += MINUTE;
+      inFlight.sweep();
+    }
+    expect(ended()).toEqual([false, false]);
+  });
+});

@@ -2,6 +2,16 @@ import { type Exchange, writeError } from '@nexus/http';
 import { errors } from '@nexus/kernel';
 
 const SWEEP_MS = 250;
+/** How long nothing at all may move on the connection of a request, in ms: whoever is silent for longer is not there. */
+const SILENCE_MS = 120_000;
+/** How often that is looked at, in ms. */
+const LOOK_MS = 10_000;
+
+/** Bytes that had moved on a connection when they were last seen moving. */
+interface Movement {
+  readonly bytes: number;
+  readonly at: number;
+}
 
 /**
  * The requests being served. One timer watches all deadlines: a timer per request would cost more than the chain.
@@ -12,6 +22,8 @@ const SWEEP_MS = 250;
 export class InFlight {
   private readonly exchanges: Exchange[] = [];
   private readonly timer: NodeJS.Timeout;
+  private movements = new Map<Exchange, Movement>();
+  private lookedAt = 0;
 
   constructor(private readonly now: () => number = Date.now) {
     this.timer = setInterval(() => this.sweep(), SWEEP_MS);
@@ -20,6 +32,11 @@ export class InFlight {
 
   get size(): number {
     return this.exchanges.length;
+  }
+
+  /** Those that are there now. */
+  get all(): readonly Exchange[] {
+    return [...this.exchanges];
   }
 
   /** How many are being served, by service; counted when asked, so that requests pay nothing. */
@@ -56,8 +73,10 @@ export class InFlight {
     clearInterval(this.timer);
   }
 
-  private sweep(): void {
+  /** Ends what is over its time, or has lost its client. */
+  sweep(): void {
     const now = this.now();
+    if (now - this.lookedAt >= LOOK_MS) this.endSilent(now);
     for (const exchange of [...this.exchanges]) {
       if (now < exchange.deadline || exchange.response.headersSent) continue;
       exchange.cancel();
@@ -68,6 +87,29 @@ export class InFlight {
       // What is missing of the body will not be waited for.
       exchange.close = true;
       writeError(exchange, errors.request_timeout());
+    }
+  }
+
+  /**
+   * Node's own time-out of a connection does the same with a timer that every request sets twice and every read and
+   * write sets anew. A connection with another protocol is left to whoever speaks it.
+   */
+  private endSilent(now: number): void {
+    this.lookedAt = now;
+    const known = this.movements;
+    this.movements = new Map();
+    for (const exchange of [...this.exchanges]) {
+      const { socket, upgrade } = exchange.request as typeof exchange.request & { readonly upgrade?: unknown };
+      if (upgrade === true) continue;
+      const bytes = socket.bytesRead + socket.bytesWritten;
+      const before = known.get(exchange);
+      const movement = before?.bytes === bytes ? before : { bytes, at: now };
+      if (now - movement.at < SILENCE_MS) {
+        this.movements.set(exchange, movement);
+        continue;
+      }
+      exchange.cancel();
+      socket.destroy();
     }
   }
 }
