@@ -102,6 +102,26 @@ describe('a stream from another process', () => {
     expect(list.unsureMs()).toBe(0);
   });
 
+  test('is as young as its last sign of life says, however late that is read', async () => {
+    await list.start();
+    trust.watch?.opened();
+    await turn();
+    trust.trouble = () => Promise.reject(errors.unavailable());
+    now += 900;
+    trust.watch?.beat(300);
+    now += 700;
+    expect(list.unsureMs()).toBe(0);
+    now += 1;
+    expect(list.unsureMs()).toBe(1_001);
+    // As after a freeze: what lay there unread is told in one go, and says nothing of the time since.
+    now += 10_000;
+    for (const ageMs of [10_800, 10_400, 10_000]) trust.watch?.beat(ageMs);
+    expect(list.unsureMs()).toBe(10_000);
+    trust.watch?.beat(400);
+    trust.watch?.beat(9_000);
+    expect(list.unsureMs()).toBe(0);
+  });
+
   test('that stays silent is asked again and again, and each answer counts as of its question', async () => {
     await list.start();
     trust.watch?.opened();

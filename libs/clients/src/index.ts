@@ -1,4 +1,5 @@
 export type { CallDispatcher } from './attempt.js';
+export { LineReader } from './line-reader.js';
 export { type RemotePortOptions, remotePort } from './remote-port.js';
 export { RetryBudget, type RetryBudgetOptions } from './retry-budget.js';
 export {
@@ -7,6 +8,7 @@ export {
   INTERNAL_PREFIX,
   MAX_ANSWER_BYTES,
   MAX_CALL_MS,
+  MAX_FOLLOWER_LINE_BYTES,
   MAX_INPUT_BYTES,
   portPath,
   STREAM_TYPE,

@@ -23,7 +23,12 @@ export const wireHeaders = {
 /** `x-nexus-actor` of a call for somebody who is not signed in. */
 export const ANONYMOUS_ACTOR = 'anonymous';
 
-/** Media type of a stream: a JSON object per line, `{"entry":…}` or, as a sign of life, `{}`. */
+/**
+ * Media type of a stream and of what its follower says meanwhile: a JSON object per line. The provider tells
+ * `{"entry":…}`; to `{"at":…}` it says the same, for as long as it knows that it has told everything; with `{"end":true}`
+ * it asks to be left. The follower says `{"seen":n}` when it has taken n entries of this connection, and ends its side
+ * when it has followed elsewhere.
+ */
 export const STREAM_TYPE = 'application/x-ndjson';
 
 /** Where every call and stream between services begins. */
@@ -42,5 +47,7 @@ export const MAX_INPUT_BYTES = 1024 * 1024;
 export const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 /** Longest line of a stream, in bytes. */
 export const MAX_LINE_BYTES = 1024 * 1024;
-/** Longest time between two lines of a stream, in ms. */
+/** Longest line of a follower, in bytes. */
+export const MAX_FOLLOWER_LINE_BYTES = 256;
+/** How often a follower asks for a sign of life, in ms. */
 export const BEAT_MS = 400;

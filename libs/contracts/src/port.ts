@@ -16,9 +16,13 @@ export interface PortDefinition<M extends Record<string, PortMethod> = Record<st
   /** Kebab-case; part of `POST /internal/v1/<name>/<method>`. */
   readonly name: string;
   readonly methods: M;
-  /** Members that are no calls but follow a stream of the provider: `(listener, watch?: StreamWatch) => stop`. */
+  /**
+   * Members that are no calls but follow a stream of the provider: `(listener, watch?: StreamWatch) => stop`. What a
+   * listener in another process returns to the provider is a promise: kept when that process has taken the entry and
+   * all before it, or follows no more. It never rejects.
+   */
   readonly streams: readonly string[];
-  /** What each stream tells, by its member's name: `GET /internal/v1/<name>/<member>`. */
+  /** What each stream tells, by its member's name: `POST /internal/v1/<name>/<member>`. */
   readonly entries: Readonly<Record<string, z.ZodType>>;
 }
 
@@ -31,8 +35,11 @@ export interface StreamWatch {
   lost(): void;
   /** From now on everything is told; what happened since {@link lost} was not. */
   opened(): void;
-  /** A sign of life, with every entry and at least twice a second: everything up to now was told. */
-  beat(): void;
+  /**
+   * A sign of life, at least twice a second.
+   * @param ageMs everything up to so many ms ago was told; 0 unless given
+   */
+  beat(ageMs?: number): void;
 }
 
 /** What a provider of the port implements. */

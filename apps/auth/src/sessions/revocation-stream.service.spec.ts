@@ -3,7 +3,7 @@ import type { Revocation } from '@nexus/contracts';
 import type { Database } from '@nexus/database';
 import { uuidv7 } from '@nexus/kernel';
 import { createLogger, MemoryDestination } from '@nexus/observability';
-import { openTestPlatform, type TestPlatform } from '@nexus/testing';
+import { eventually, openTestPlatform, type TestPlatform } from '@nexus/testing';
 import { authService } from '../index.js';
 import { AuthClock } from '../time/auth-clock.service.js';
 import { RevocationStream } from './revocation-stream.service.js';
@@ -31,7 +31,7 @@ beforeEach(async () => {
   const logger = createLogger({ service: 'auth', version: '0', environment: 'test', level: 'debug', destination: log });
   stream = new RevocationStream(repository, new AuthClock(), logger);
   heard = [];
-  stream.subscribe((entry) => heard.push(entry.seq));
+  stream.subscribe((entry) => void heard.push(entry.seq));
 });
 
 afterEach(async () => {
@@ -76,6 +76,38 @@ describe('RevocationStream', () => {
     expect(heard).toHaveLength(30);
   });
 
+  it('is done with an announcement when everybody has taken it and all before it, and tells others meanwhile', async () => {
+    await stream.onServiceStart();
+    const slow: { seq: number; take: () => void }[] = [];
+    const leave = stream.subscribe(({ seq }) => new Promise((resolve) => void slow.push({ seq, take: resolve })));
+    const done: string[] = [];
+    const [one, two] = [await append(2), await append()];
+    // The second tells what the first will announce.
+    const announcements = [
+      stream.announce(two).then(() => done.push('two')),
+      stream.announce(one).then(() => done.push('one')),
+    ];
+    await eventually(() => slow.length === 3, 'it is told');
+    expect([seqs(slow as never), heard]).toEqual([seqs([...one, ...two]), seqs([...one, ...two])]);
+    for (const { take } of slow.slice(0, 2)) take();
+    await stream.catchUp();
+    expect(done).toEqual([]);
+    slow[2]?.take();
+    await Promise.all(announcements);
+    // Who has left is not waited for.
+    leave();
+    await stream.announce(await append());
+    expect([slow.length, heard.length]).toEqual([3, 4]);
+  });
+
+  it('goes on when a promise of a listener is broken', async () => {
+    await stream.onServiceStart();
+    stream.subscribe(() => Promise.reject(new Error('broken')));
+    await stream.announce(await append());
+    await stream.announce(await append());
+    expect(heard).toHaveLength(2);
+  });
+
   it('finds what another process wrote, within a second', async () => {
     await stream.onServiceStart();
     const others = await append(3);
@@ -97,7 +129,7 @@ describe('RevocationStream', () => {
       throw new Error('listener broke');
     });
     const last: number[] = [];
-    stream.subscribe((entry) => last.push(entry.seq));
+    stream.subscribe((entry) => void last.push(entry.seq));
     const one = await append();
     await stream.announce(one);
     expect(last).toEqual(seqs(one));

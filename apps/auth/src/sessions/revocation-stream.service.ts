@@ -5,7 +5,8 @@ import { LOGGER, type Logger } from '@nexus/observability';
 import { AuthClock } from '../time/auth-clock.service.js';
 import { RevocationsRepository } from './revocations.repository.js';
 
-export type RevocationListener = (entry: Revocation) => void;
+/** A promise: kept when the entry and all before it count where it was told, or nobody waits for that any more. */
+export type RevocationListener = (entry: Revocation) => void | Promise<void>;
 
 interface Follower {
   readonly listener: RevocationListener;
@@ -16,15 +17,17 @@ interface Follower {
 const LOOK_MS = 500;
 
 /**
- * Tells the verifiers of this process about revocations, each once and in the order of their numbers. Whoever revokes
- * waits for it before it answers; what other processes revoke, and what was committed although the answer to the commit
- * was lost, is found by looking.
+ * Tells verifiers about revocations, each once and in the order of their numbers. Whoever revokes waits before it answers
+ * until all of them have taken it, those in other processes too; what other instances revoke, and what was committed
+ * although the answer to the commit was lost, is found by looking.
  */
 @Injectable()
 export class RevocationStream implements OnServiceStart, OnModuleDestroy {
   private readonly followers = new Set<Follower>();
   private told: number | undefined;
   private turn: Promise<void> = Promise.resolve();
+  /** Done when everything that was told is taken; undefined: it is. */
+  private taken: Promise<unknown> | undefined;
   private timer: NodeJS.Timeout | undefined;
   private failing = false;
 
@@ -58,15 +61,19 @@ export class RevocationStream implements OnServiceStart, OnModuleDestroy {
     };
   }
 
-  /** Tells committed entries, after all that come before them. Never rejects. */
-  announce(entries: readonly Revocation[]): Promise<void> {
-    return this.inTurn(async () => {
+  /** Tells committed entries, after all that come before them, and waits until they are taken. Never rejects. */
+  async announce(entries: readonly Revocation[]): Promise<void> {
+    let taken: Promise<unknown> | undefined;
+    await this.inTurn(async () => {
       const [first] = entries;
       // Numbers are given in the order of the commits, so what is missing is committed: by another process, or by a
       // transaction whose own announcement is still to come.
       if (first && this.told !== undefined && first.seq > this.told + 1) await this.look();
       this.tell(entries);
+      taken = this.taken;
     });
+    // Others have their turn meanwhile.
+    await taken;
   }
 
   /** Tells what was committed and not announced. Never rejects. */
@@ -111,16 +118,31 @@ export class RevocationStream implements OnServiceStart, OnModuleDestroy {
   }
 
   private tell(entries: readonly Revocation[]): void {
-    for (const entry of entries) {
-      if (entry.seq <= (this.told ?? 0)) continue;
-      this.told = entry.seq;
-      for (const { listener } of this.followers) {
-        try {
-          listener(entry);
-        } catch (error) {
-          this.logger.error('A listener to revocations failed', { seq: entry.seq, error });
-        }
-      }
+    const news = entries.filter(({ seq }) => seq > (this.told ?? 0));
+    this.told = news.at(-1)?.seq ?? this.told;
+    const waits: Promise<void>[] = [];
+    for (const { listener } of this.followers) {
+      let taken: Promise<void> | undefined;
+      // Each promise is for all entries before it, too.
+      for (const entry of news) taken = this.tellOne(listener, entry) ?? taken;
+      if (taken !== undefined) waits.push(taken);
     }
+    if (waits.length > 0) this.waitFor(waits);
+  }
+
+  private tellOne(listener: RevocationListener, entry: Revocation): Promise<void> | undefined {
+    try {
+      return listener(entry) ?? undefined;
+    } catch (error) {
+      this.logger.error('A listener to revocations failed', { seq: entry.seq, error });
+      return undefined;
+    }
+  }
+
+  private waitFor(waits: readonly Promise<void>[]): void {
+    const taken: Promise<unknown> = Promise.allSettled([this.taken, ...waits]).then(() => {
+      if (this.taken === taken) this.taken = undefined;
+    });
+    this.taken = taken;
   }
 }

@@ -25,7 +25,7 @@ abstract class Kitchen {
 let provider: {
   cook: (ctx: CallContext, input: { dish: string }) => unknown;
   taste: (ctx: CallContext, input: { dish: string }) => unknown;
-  follow: (listener: (entry: unknown) => void, watch: StreamWatch) => () => void;
+  follow: (listener: (entry: unknown) => Promise<void>, watch: StreamWatch) => () => void;
 };
 let caller: ServiceName | undefined;
 let calls: InternalCalls;
@@ -35,7 +35,7 @@ let log: MemoryDestination;
 let mint: TokenMint;
 let revocations: RevocationList;
 let seen: CallContext[];
-let listeners: Set<(entry: unknown) => void>;
+let listeners: Set<(entry: unknown) => Promise<void>>;
 
 beforeEach(async () => {
   caller = 'user';
@@ -125,7 +125,8 @@ describe('an internal listener', () => {
     ['a query', '/internal/v1/kitchen/cook?x=1', 'POST', 404, 'not_found'],
     ['an escape', '/internal/v1/kitchen/c%6fok', 'POST', 404, 'not_found'],
     ['a GET of a method', COOK, 'GET', 405, 'method_not_allowed'],
-    ['a POST of a stream', '/internal/v1/kitchen/follow', 'POST', 405, 'method_not_allowed'],
+    ['a GET of a stream', '/internal/v1/kitchen/follow', 'GET', 405, 'method_not_allowed'],
+    ['a stream that says JSON', '/internal/v1/kitchen/follow', 'POST', 415, 'unsupported_media_type'],
   ])('refuses %s', async (_name, path, method, status, code) => {
     const answer = await ask(path, { method });
     expect(answer.body).toEqual({
@@ -146,7 +147,7 @@ describe('an internal listener', () => {
       read = true;
     };
     for (const path of [COOK, '/internal/v1/kitchen/follow']) {
-      const { status, headers } = await ask(path, { method: path === COOK ? 'POST' : 'GET' });
+      const { status, headers } = await ask(path);
       expect([status, headers.get('x-nexus-error')]).toEqual([403, null]);
     }
     expect([read, listeners.size]).toEqual([false, 0]);
@@ -303,31 +304,110 @@ describe('an internal listener', () => {
 });
 
 describe('a stream', () => {
+  const FOLLOW = '/internal/v1/kitchen/follow';
+  const NDJSON = { 'content-type': 'application/x-ndjson' };
+
+  /** A follower that says what the spec wants it to, and leaves when it is asked to. */
   const open = async () => {
-    const request = httpRequest(`${url}/internal/v1/kitchen/follow`).end();
+    const request = httpRequest(url + FOLLOW, { method: 'POST', headers: NDJSON });
     request.on('error', () => undefined);
+    request.write('{"at":1}\n');
     const [response] = (await once(request, 'response')) as [IncomingMessage];
     const lines: string[] = [];
     let ended = false;
-    response.setEncoding('utf8').on('data', (text: string) => lines.push(...text.split('\n').filter((line) => line)));
+    response.setEncoding('utf8').on('data', (text: string) => {
+      lines.push(...text.split('\n').filter((line) => line));
+      if (text.includes('"end"')) request.end();
+    });
     response.once('close', () => {
       ended = true;
     });
     response.on('error', () => undefined);
-    return { request, response, lines, ended: () => ended };
+    const say = (words: object) => request.write(`${JSON.stringify(words)}\n`);
+    return { request, response, lines, say, ended: () => ended };
   };
+  /** Tells every follower; done when it is taken, or nobody waits any more. */
+  const tell = (entry: unknown) => Promise.all([...listeners].map((listener) => listener(entry)));
+  /** Whether a promise is kept by now. */
+  const kept = (promise: Promise<unknown>) =>
+    Promise.race([promise.then(() => true), new Promise((resolve) => setImmediate(() => resolve(false)))]);
 
-  test('tells entries, and twice a second that it is alive', async () => {
-    const { response, lines, request } = await open();
+  test('tells entries, and that it is alive when it is asked', async () => {
+    const { response, lines, say, request } = await open();
     expect([response.statusCode, response.headers['content-type']]).toEqual([200, 'application/x-ndjson']);
     await eventually(() => lines.length > 0, 'the first sign of life');
-    const from = performance.now();
-    for (const listener of listeners) listener(7);
-    await eventually(() => lines.length === 4, 'two more signs of life');
-    expect(lines).toEqual(['{}', '{"entry":7}', '{}', '{}']);
-    expect(performance.now() - from).toBeLessThan(2_000);
+    void tell(7);
+    say({ at: 2.5 });
+    await eventually(() => lines.length === 3, 'another sign of life');
+    expect(lines).toEqual(['{"at":1}', '{"entry":7}', '{"at":2.5}']);
     request.destroy();
     await eventually(() => listeners.size === 0, 'nobody listens');
+  });
+
+  test('lets its provider wait until each follower has taken an entry', async () => {
+    const [one, two] = [await open(), await open()];
+    const first = tell('a');
+    const both = tell('b');
+    await eventually(() => [one, two].every(({ lines }) => lines.length === 3), 'it is told');
+    one.say({ seen: 2 });
+    two.say({ seen: 1 });
+    await first;
+    expect(await kept(both)).toBe(false);
+    two.say({ seen: 2, at: 9 });
+    await both;
+    expect(log.records()).toEqual([]);
+  });
+
+  test('waits no longer for who goes away, in order or not', async () => {
+    const [one, two] = [await open(), await open()];
+    const told = tell('a');
+    await eventually(() => [one, two].every(({ lines }) => lines.length === 2), 'it is told');
+    const from = performance.now();
+    one.request.end();
+    two.request.destroy();
+    await told;
+    expect(performance.now() - from).toBeLessThan(800);
+    await eventually(one.ended, 'it is answered to its end');
+    expect([one.response.complete, listeners.size, log.records()]).toEqual([true, 0, []]);
+  });
+
+  test('is cut off where an entry is not acknowledged within a second, and nobody else is', async () => {
+    const [mute, well] = [await open(), await open()];
+    const from = performance.now();
+    const told = tell('a');
+    await eventually(() => well.lines.length === 2, 'it is told');
+    well.say({ seen: 1 });
+    // Words alone are no acknowledgement.
+    for (let at = 2; at < 20; at++) mute.say({ at, seen: 0 });
+    await told;
+    const tookMs = performance.now() - from;
+    expect(tookMs).toBeGreaterThan(950);
+    expect(tookMs).toBeLessThan(1_900);
+    await eventually(mute.ended, 'it is cut');
+    expect([mute.response.complete, well.ended(), listeners.size]).toEqual([false, false, 1]);
+    expect(log.records()).toMatchObject([
+      {
+        'event.action': 'stream-follower-late',
+        'log.level': 'warn',
+        nexus: { caller: 'user', target: 'kitchen.follow' },
+      },
+    ]);
+  });
+
+  test.each([
+    ['more than was told', '{"seen":2}\n'],
+    ['less than nothing', '{"seen":-1}\n'],
+    ['a part of an entry', '{"seen":0.5}\n'],
+    ['no JSON', 'seen\n'],
+    ['a list', '[]\n'],
+    ['a line without end', ' '.repeat(300)],
+  ])('is cut where its follower says %s', async (_name, text) => {
+    const { request, response, ended } = await open();
+    const told = tell('a');
+    request.write(text);
+    await told;
+    await eventually(ended, 'it is cut');
+    expect([response.complete, listeners.size]).toEqual([false, 0]);
   });
 
   test('goes on while the process announces its end, by which calls already close their connections', async () => {
@@ -340,11 +420,37 @@ describe('a stream', () => {
 
   test('ends in order when the process does, and no new one begins', async () => {
     const first = await open();
+    const told = tell('a');
     calls.close();
+    await eventually(() => first.lines.includes('{"end":true}'), 'it is asked to leave');
     await eventually(first.ended, 'the stream has ended');
-    expect([first.response.complete, listeners.size]).toEqual([true, 0]);
-    const { status, headers } = await ask('/internal/v1/kitchen/follow', { method: 'GET' });
+    await told;
+    expect([first.response.complete, listeners.size, first.lines]).toEqual([
+      true,
+      0,
+      ['{"at":1}', '{"entry":"a"}', '{"end":true}'],
+    ]);
+    const { status, headers } = await ask(FOLLOW, { headers: NDJSON });
     expect([status, headers.get('x-nexus-error')]).toEqual([503, 'unavailable']);
+  });
+
+  test('tells on until its follower has left, and does not wait long for that', async () => {
+    const request = httpRequest(url + FOLLOW, { method: 'POST', headers: NDJSON });
+    request.on('error', () => undefined);
+    request.write('{"at":1}\n');
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    let text = '';
+    response.setEncoding('utf8').on('data', (part: string) => {
+      text += part;
+    });
+    response.on('error', () => undefined);
+    const from = performance.now();
+    calls.close();
+    void tell('late');
+    await eventually(() => response.destroyed, 'it is cut');
+    expect(text).toBe('{"at":1}\n{"end":true}\n{"entry":"late"}\n');
+    expect(performance.now() - from).toBeGreaterThan(900);
+    expect([performance.now() - from < 2_500, listeners.size]).toEqual([true, 0]);
   });
 
   test('cuts off who does not read, and holds little for them', async () => {
@@ -355,7 +461,7 @@ describe('a stream', () => {
     let told = 0;
     // What lies in the buffers of the system is not ours to bound: a loop of this machine holds some megabytes.
     while (listeners.size > 0 && told < 2_000) {
-      for (const listener of listeners) listener(text);
+      void tell(text);
       told++;
       if (told % 8 === 0) await new Promise((resolve) => setImmediate(resolve));
     }
@@ -374,12 +480,16 @@ describe('a stream', () => {
       listener('at once');
       return () => undefined;
     };
-    const { lines, ended, response } = await open();
-    await eventually(() => lines.length === 3, 'it is alive');
-    expect(lines).toEqual(['{}', '{"entry":"at once"}', '{}']);
+    const { lines, ended, response, say } = await open();
+    say({ seen: 1 });
+    await eventually(() => lines.length === 2, 'it is alive');
+    expect(lines).toEqual(['{"entry":"at once"}', '{"at":1}']);
     watch?.lost();
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
-    expect([lines.length, ended()]).toEqual([3, false]);
+    for (let at = 2; at < 10; at++) {
+      say({ at });
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    expect([lines.length, ended()]).toEqual([2, false]);
     watch?.opened();
     await eventually(ended, 'it is cut');
     expect(response.complete).toBe(false);
@@ -393,7 +503,7 @@ describe('a stream', () => {
       return () => undefined;
     };
     const { lines, response, ended } = await open();
-    await new Promise((resolve) => setTimeout(resolve, 600));
+    await new Promise((resolve) => setTimeout(resolve, 300));
     expect([response.statusCode, lines]).toEqual([200, []]);
     watch?.opened();
     await eventually(ended, 'it is cut');
@@ -403,7 +513,7 @@ describe('a stream', () => {
     provider.follow = () => {
       throw errors.unavailable({ headers: { 'retry-after': '3' } });
     };
-    const { status, headers } = await ask('/internal/v1/kitchen/follow', { method: 'GET' });
+    const { status, headers } = await ask(FOLLOW, { headers: NDJSON });
     expect([status, headers.get('x-nexus-error'), headers.get('retry-after')]).toEqual([503, 'unavailable', '3']);
   });
 });

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AccessTokenVerifier } from '@nexus/auth-guards';
-import { INTERNAL_PREFIX, portPath } from '@nexus/clients';
+import { INTERNAL_PREFIX, portPath, STREAM_TYPE } from '@nexus/clients';
 import type { PortClass, PortMethod, ServiceName } from '@nexus/contracts';
 import { toAppError, validationError } from '@nexus/http';
 import { type AppError, errors } from '@nexus/kernel';
@@ -47,12 +47,12 @@ interface Member {
   readonly callers: ReadonlySet<ServiceName>;
 }
 interface MethodTarget extends Member {
-  readonly verb: 'POST';
+  readonly kind: 'method';
   readonly method: PortMethod;
   readonly call: (ctx: unknown, input: unknown) => Promise<unknown>;
 }
 interface StreamTarget extends Member {
-  readonly verb: 'GET';
+  readonly kind: 'stream';
   readonly subscribe: Subscribe;
 }
 type Target = MethodTarget | StreamTarget;
@@ -71,21 +71,21 @@ function targets(ports: readonly InternalPort[]): Map<string, Target> {
     for (const [name, method] of Object.entries(port.methods))
       found.set(portPath(port, name), {
         ...member(name),
-        verb: 'POST',
+        kind: 'method',
         method,
         call: bound(name) as MethodTarget['call'],
       });
     for (const name of port.streams)
-      found.set(portPath(port, name), { ...member(name), verb: 'GET', subscribe: bound(name) as Subscribe });
+      found.set(portPath(port, name), { ...member(name), kind: 'stream', subscribe: bound(name) as Subscribe });
   }
   return found;
 }
 
 /**
- * Answers calls of other services on an internal listener: `POST /internal/v1/<port>/<method>` and, for streams, `GET`.
- * Whoever is no declared caller of the port is refused before its body is read. The provider gets the context it would
- * get from a caller in the same process; what it throws goes back as it is. Never give this to a listener that clients
- * can reach.
+ * Answers calls of other services on an internal listener: `POST /internal/v1/<port>/<method>`. A stream is answered for
+ * as long as it is followed; what its follower says meanwhile is the body. Whoever is no declared caller of the port is
+ * refused before its body is read. The provider gets the context it would get from a caller in the same process; what it
+ * throws goes back as it is. Never give this to a listener that clients can reach.
  */
 export function createInternalCalls(options: InternalCallsOptions): InternalCalls {
   const { verifier, callerOf, logger } = options;
@@ -104,7 +104,7 @@ export function createInternalCalls(options: InternalCallsOptions): InternalCall
     const { request, requestId, trace } = call;
     const target = found.get(request.url ?? '');
     if (!target) throw errors.not_found();
-    if (request.method !== target.verb) throw errors.method_not_allowed({ headers: { allow: target.verb } });
+    if (request.method !== 'POST') throw errors.method_not_allowed({ headers: { allow: 'POST' } });
     const caller = callerOf(request);
     if (caller !== undefined && target.callers.has(caller)) return { target, caller };
     logger.warn('A call of a service was refused: it is no declared caller of the port', {
@@ -157,15 +157,30 @@ export function createInternalCalls(options: InternalCallsOptions): InternalCall
     }
   }
 
-  function stream(call: IncomingCall, target: StreamTarget): void {
-    call.request.resume();
-    if (closed) {
-      const error = errors.unavailable({ headers: { 'retry-after': '1' } });
-      writeFault(call.request, call.response, call.requestId, error, true, closing);
+  /** @throws AppError when it cannot begin */
+  function begin(call: IncomingCall, target: StreamTarget, caller: ServiceName): void {
+    if (closed) throw errors.unavailable({ headers: { 'retry-after': '1' } });
+    const follower = {
+      request: call.request,
+      response: call.response,
+      requestId: call.requestId,
+      late: () =>
+        logger.warn('A follower of a stream was cut off: it did not say in time that it has taken an entry', {
+          'event.action': 'stream-follower-late',
+          caller,
+          target: target.what,
+        }),
+    };
+    streams.open(follower, target.subscribe);
+  }
+
+  function stream(call: IncomingCall, target: StreamTarget, caller: ServiceName): void {
+    if (call.request.headers['content-type'] !== STREAM_TYPE) {
+      refuse(call, errors.unsupported_media_type());
       return;
     }
     try {
-      streams.open(call.response, call.requestId, target.subscribe);
+      begin(call, target, caller);
     } catch (thrown) {
       fail(call, target.what, thrown);
     }
@@ -183,8 +198,8 @@ export function createInternalCalls(options: InternalCallsOptions): InternalCall
     const call = new IncomingCall(request, response, late);
     try {
       const { target, caller } = admit(call);
-      if (target.verb === 'GET') {
-        stream(call, target);
+      if (target.kind === 'stream') {
+        stream(call, target, caller);
         return true;
       }
       running++;

@@ -1,12 +1,11 @@
-import type { ServerResponse } from 'node:http';
-import { BEAT_MS } from '@nexus/clients';
 import { errors } from '@nexus/kernel';
-import { OutgoingStream, type Subscribe } from './outgoing-stream.js';
+import { type Follower, OutgoingStream, type Subscribe } from './outgoing-stream.js';
 
 const MAX_STREAMS = 1_000;
 const MAX_STREAM_MS = 5 * 60_000;
+const LOOK_MS = 1_000;
 
-/** Every stream that others follow here. One timer beats for all; it runs while there are any. */
+/** Every stream that others follow here. One timer looks after their age; it runs while there are any. */
 export class OutgoingStreams {
   /** With the time (monotonic, ms) at which each ends. */
   private readonly streams = new Map<OutgoingStream, number>();
@@ -15,12 +14,12 @@ export class OutgoingStreams {
   constructor(private readonly maxMs: number = MAX_STREAM_MS) {}
 
   /** Answers with a stream. @throws AppError `overloaded`, or what the provider throws; nothing is answered then */
-  open(response: ServerResponse, requestId: string, subscribe: Subscribe): void {
+  open(follower: Follower, subscribe: Subscribe): void {
     if (this.streams.size >= MAX_STREAMS) throw errors.overloaded({ headers: { 'retry-after': '1' } });
-    const stream = new OutgoingStream(response, requestId, subscribe, (ended) => this.remove(ended));
+    const stream: OutgoingStream = new OutgoingStream(follower, subscribe, () => this.remove(stream));
     // Not all at once: each that ends here begins elsewhere.
     this.streams.set(stream, performance.now() + this.maxMs * (0.8 + Math.random() * 0.2));
-    this.timer ??= setInterval(() => this.beat(), BEAT_MS).unref();
+    this.timer ??= setInterval(() => this.look(), LOOK_MS).unref();
   }
 
   close(): void {
@@ -34,11 +33,8 @@ export class OutgoingStreams {
     this.timer = undefined;
   }
 
-  private beat(): void {
+  private look(): void {
     const now = performance.now();
-    for (const [stream, endsAt] of this.streams) {
-      if (now < endsAt) stream.beat();
-      else stream.end();
-    }
+    for (const [stream, endsAt] of this.streams) if (now >= endsAt) stream.end();
   }
 }

@@ -1,12 +1,16 @@
+import { createServer } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { AccessTokenVerifier, RevocationList } from '@nexus/auth-guards';
 import { remotePort } from '@nexus/clients';
 import { type Revocation, type StreamWatch, TokenTrust } from '@nexus/contracts';
 import { AppError, uuidv7 } from '@nexus/kernel';
+import { createLogger, MemoryDestination } from '@nexus/observability';
 import {
   CONTRACT_CALLER,
+  closeServer,
   eventually,
   FaultLink,
+  listenSomewhere,
   serveTestPort,
   TEST_ISSUER,
   TokenMint,
@@ -15,6 +19,7 @@ import {
 import fc from 'fast-check';
 import { Pool } from 'undici';
 import { localPort } from '../local-port.js';
+import { createInternalCalls } from './internal-calls.js';
 
 /** Silence that is allowed, one look, and what a busy machine adds. */
 const STALE_MS = 1_000 + 250 + 750;
@@ -25,6 +30,8 @@ const context = () => testServiceContext(CONTRACT_CALLER);
 class Far {
   readonly mint = new TokenMint();
   readonly told: number[] = [];
+  /** What auth waits for before it answers those who revoke. */
+  readonly taken: Promise<void>[] = [];
   private readonly revoked = new Map<string, number>();
 
   private constructor(
@@ -39,9 +46,14 @@ class Far {
 
   static async open(graceMs = 30_000): Promise<Far> {
     const mint = new TokenMint();
+    const taken: Promise<void>[] = [];
+    const provider = Object.assign(Object.create(mint) as TokenTrust, {
+      subscribe: (listener: (entry: Revocation) => Promise<void>) =>
+        mint.subscribe((entry) => void taken.push(listener(entry))),
+    });
     const served = await serveTestPort(
       TokenTrust,
-      localPort<TokenTrust>(TokenTrust, () => mint),
+      localPort<TokenTrust>(TokenTrust, () => provider),
       mint,
     );
     const link = new FaultLink(served.url);
@@ -64,7 +76,7 @@ class Far {
       await served.close();
     };
     const far = new Far(link, list, verifier, close, mint);
-    Object.assign(far, { told });
+    Object.assign(far, { told, taken });
     return far;
   }
 
@@ -73,6 +85,21 @@ class Far {
     this.mint.revoke(sid);
     this.revoked.set(sid, performance.now());
     return sid;
+  }
+
+  /** Done when auth would answer the one who revokes. */
+  async revokeAndWait(sid: string): Promise<void> {
+    this.mint.revoke(sid);
+    await Promise.all(this.taken.splice(0));
+  }
+
+  /** Done when auth has somebody to tell. */
+  async followed(): Promise<void> {
+    await eventually(() => {
+      this.revoke();
+      return this.taken.length > 0;
+    }, 'auth is followed');
+    await Promise.all(this.taken.splice(0));
   }
 
   /** Revocations that the list does not know although it says that it knows all. */
@@ -86,8 +113,10 @@ class Far {
 }
 
 let far: Far;
+let log: MemoryDestination;
 
 beforeEach(async () => {
+  log = new MemoryDestination();
   far = await Far.open();
 });
 
@@ -112,6 +141,115 @@ describe('revocations of another process', () => {
     far.mint.revoke(sid);
     await eventually(() => far.list.isRevoked(sid, 1), 'it is told');
     expect(await code(far.verifier, token)).toBe('session_ended');
+  });
+
+  test('count before the one who revokes is answered', async () => {
+    await far.list.start();
+    await far.followed();
+    const times: number[] = [];
+    for (let i = 0; i < 200; i++) {
+      const sid = uuidv7();
+      const token = far.mint.token({ sid });
+      expect(await code(far.verifier, token)).toBe('accepted');
+      const from = performance.now();
+      await far.revokeAndWait(sid);
+      expect(await code(far.verifier, token)).toBe('session_ended');
+      times.push(performance.now() - from);
+    }
+    // No timer is waited for. The median, because the machine may be busy.
+    expect(times.sort((a, b) => a - b)[100]).toBeLessThan(50);
+  });
+
+  test('are waited for a second where nobody says that they count; who was given up lets nobody in after its grace', async () => {
+    const strict = await Far.open(1_000);
+    await strict.list.start();
+    await strict.followed();
+    for (let i = 0; i < 3; i++) {
+      const sid = uuidv7();
+      const token = strict.mint.token({ sid });
+      expect(await code(strict.verifier, token)).toBe('accepted');
+      strict.link.freeze();
+      const from = performance.now();
+      await strict.revokeAndWait(sid);
+      expect(performance.now() - from).toBeGreaterThan(950);
+      expect(performance.now() - from).toBeLessThan(1_900);
+      // It is no follower any more, and delays nobody.
+      const next = performance.now();
+      await strict.revokeAndWait(uuidv7());
+      expect(performance.now() - next).toBeLessThan(500);
+      const seen = new Set([await code(strict.verifier, token)]);
+      strict.link.thaw();
+      await eventually(() => strict.list.isRevoked(sid, 1) && strict.list.unsureMs() === 0, 'it is sure again');
+      seen.add(await code(strict.verifier, token));
+      expect([...seen]).toEqual(['unavailable', 'session_ended']);
+      await strict.followed();
+    }
+    await strict.close();
+  });
+
+  test('count at once while connections are made anew as planned', async () => {
+    const mint = new TokenMint();
+    const taken: Promise<void>[] = [];
+    let begun = 0;
+    let followers = 0;
+    const provider = {
+      keys: () => mint.keys(),
+      revocations: (ctx: unknown, input: { after: number }) => mint.revocations(ctx, input),
+      subscribe: (listener: (entry: Revocation) => Promise<void>) => {
+        begun++;
+        followers++;
+        const stop = mint.subscribe((entry) => void taken.push(listener(entry)));
+        return () => {
+          followers--;
+          stop();
+        };
+      },
+    };
+    const calls = createInternalCalls({
+      ports: [{ token: TokenTrust, client: provider, callers: [CONTRACT_CALLER] }],
+      verifier: far.verifier,
+      callerOf: () => CONTRACT_CALLER,
+      logger: createLogger({ service: 'x', version: '0', environment: 'test', level: 'debug', destination: log }),
+      maxStreamMs: 10,
+    });
+    const server = createServer((request, response) => void calls(request, response));
+    const pool = new Pool(await listenSomewhere(server), { connections: 8 });
+    const trust = remotePort<TokenTrust>(TokenTrust, { dispatcher: pool, caller: CONTRACT_CALLER });
+    const list = new RevocationList(trust, context);
+    try {
+      await list.start();
+      await eventually(() => followers === 1 && list.unsureMs() === 0, 'it is followed');
+      let unknown = 0;
+      let untold = 0;
+      while (begun < 5) {
+        const sid = uuidv7();
+        mint.revoke(sid);
+        if (taken.length === 0) untold++;
+        await Promise.all(taken.splice(0));
+        if (!list.isRevoked(sid, 1)) unknown++;
+        expect(followers).toBeLessThanOrEqual(2);
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+      await eventually(() => followers === 1, 'the one before has left');
+      expect([unknown, untold, log.records()]).toEqual([0, 0, []]);
+    } finally {
+      list.close();
+      await pool.destroy();
+      calls.close();
+      await closeServer(server);
+    }
+  });
+
+  test('are not waited for where somebody has stopped following', async () => {
+    await far.list.start();
+    await far.followed();
+    const from = performance.now();
+    far.link.freeze();
+    const told = far.revokeAndWait(uuidv7());
+    far.link.cut();
+    await told;
+    expect(performance.now() - from).toBeLessThan(800);
+    far.link.thaw();
   });
 
   test('let nobody in for longer than the grace when auth is frozen', async () => {

@@ -54,9 +54,13 @@ export abstract class TokenTrust {
   /** Revocations after a sequence number that can still matter, oldest first, and the newest number. */
   abstract revocations(ctx: CallContext, input: { after: number }): Promise<{ entries: Revocation[]; head: number }>;
   /**
-   * Calls the listener for each revocation from now on, in order.
+   * Calls the listener for each revocation from now on, in order. Around a planned change of connections one may come
+   * twice, or before an older one.
+   *
+   * @param listener what it returns is waited for before the change that revokes is answered; see
+   * {@link PortDefinition.streams}
    * @param watch learns when entries may be missing, where the provider is not in this process
    * @returns stops it
    */
-  abstract subscribe(listener: (entry: Revocation) => void, watch?: StreamWatch): () => void;
+  abstract subscribe(listener: (entry: Revocation) => void | Promise<void>, watch?: StreamWatch): () => void;
 }
