@@ -61,13 +61,21 @@ describe('flags', () => {
     expect(stderr).not.toContain('planted');
   });
 
-  test('more than one gateway without Redis is refused', () => {
-    expect(run(['--check-config'], { ...SETTINGS, GATEWAY_REPLICAS: '2' })).toMatchObject({ status: 1 });
+  test('--check-config names what does not go together: several gateways without Redis, production without a mail server', () => {
+    const { status, stderr } = run(['--check-config'], {
+      ...SETTINGS,
+      GATEWAY_REPLICAS: '2',
+      NEXUS_ENV: 'production',
+    });
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/GATEWAY_REPLICAS above 1 needs REDIS_URL/);
+    expect(stderr).toContain('SMTP_URL');
+    expect(stderr.trim().split('\n')).toHaveLength(1);
   });
 
-  test('staging and production refuse to start without a mail server', () => {
-    const { status, stderr } = run(['--check-config'], { ...SETTINGS, NEXUS_ENV: 'production' });
-    expect(status).toBe(1);
-    expect(stderr).toContain('SMTP_URL');
+  test('--help names the flags', () => {
+    const { status, stdout, stderr } = run(['--help'], {});
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toMatch(/^Usage: node dist\/apps\/main\.js .*--target=/);
   });
 });

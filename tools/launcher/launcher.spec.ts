@@ -101,15 +101,11 @@ describe('a first start and the ones after it', () => {
     expect(readFileSync(join(dataDir, 'logs', 'nexus.log'), 'utf8')).toMatch(/"ready".*"stopping"/s);
   });
 
-  it('keeps the data and does not show the password again', async () => {
-    const run = await running();
-    expect((await run.ask()).starts).toBe(2);
-    expect(run.row('Password')).toBeUndefined();
-    expect(run.row('Admin')).toBe('admin@nexus.local');
-  });
-
-  it('refuses a second start on the same data and names the first', async () => {
+  it('keeps the data, does not show the password again, and refuses a second start on the same data', async () => {
     const first = await running();
+    expect((await first.ask()).starts).toBe(2);
+    expect(first.row('Password')).toBeUndefined();
+    expect(first.row('Admin')).toBe('admin@nexus.local');
     const second = await started();
     expect((await second.exited()).code).toBe(1);
     expectSentence(second.err, new RegExp(`already runs on ${dataDir} \\(process ${first.child.pid}\\)`));

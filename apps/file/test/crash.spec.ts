@@ -2,9 +2,8 @@ import { mkdtemp, readdir, readFile, rm, utimes } from 'node:fs/promises';
 import { type ClientRequest, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { migrateServices } from '@nexus/bootstrap';
 import { uuidv7 } from '@nexus/kernel';
-import { createTestDatabase, runSource, type SourceProcess, type TestDatabase } from '@nexus/testing';
+import { createServicesDatabase, runSource, type SourceProcess, type TestDatabase } from '@nexus/testing';
 import pg from 'pg';
 import { fileService } from '../src/index.js';
 
@@ -24,18 +23,17 @@ let database: TestDatabase;
 let sql: pg.Client;
 let folder: string;
 const processes: SourceProcess[] = [];
+/** Swept up after the first crash, and goes on with it. */
+let sweeping: SourceProcess;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  await migrateServices(database.url, [fileService]);
+  database = await createServicesDatabase([fileService]);
   sql = new pg.Client({ connectionString: database.url });
   await sql.connect();
   folder = await mkdtemp(join(tmpdir(), 'nexus-crash-'));
 }, PATIENCE_MS);
-afterEach(async () => {
-  for (const child of processes.splice(0)) await child.kill();
-});
 afterAll(async () => {
+  for (const child of processes) await child.kill();
   await sql.end();
   await database.drop();
   await rm(folder, { recursive: true });
@@ -104,8 +102,8 @@ async function letTimePass(): Promise<void> {
   for (const name of await temporary()) await utimes(join(folder, 'objects', 'tmp', name), past, past);
 }
 
-/** Another process starts on what the killed one left, and leaves nothing but whole files. */
-async function expectConsistencyAfterRestart(files: number): Promise<void> {
+/** Another process starts on what the killed one left, and leaves nothing but whole files. It goes on. */
+async function expectConsistencyAfterRestart(files: number): Promise<SourceProcess> {
   await letTimePass();
   const child = launch({ sweepSeconds: 1 });
   await until(
@@ -113,7 +111,6 @@ async function expectConsistencyAfterRestart(files: number): Promise<void> {
       (await rows('SELECT 1 FROM file.uploads UNION ALL SELECT 1 FROM file.removals')).length === 0 &&
       (await temporary()).length === 0,
   );
-  await child.kill();
   const kept = await rows('SELECT object_key, size FROM file.files ORDER BY object_key');
   expect(kept).toHaveLength(files);
   expect(await objects()).toEqual(kept.map((row) => row.object_key));
@@ -127,6 +124,7 @@ async function expectConsistencyAfterRestart(files: number): Promise<void> {
     'SELECT coalesce(sum(bytes), 0)::bigint AS bytes, coalesce(sum(files), 0)::int AS files FROM file.usage',
   );
   expect(usage).toEqual(sums);
+  return child;
 }
 
 describe('a process that is killed', () => {
@@ -148,7 +146,7 @@ describe('a process that is killed', () => {
       expect(await rows('SELECT 1 FROM file.uploads')).toHaveLength(3);
       expect(await rows('SELECT 1 FROM file.removals')).toHaveLength(2);
       expect(await objects()).toHaveLength(2);
-      await expectConsistencyAfterRestart(1);
+      sweeping = await expectConsistencyAfterRestart(1);
     },
     3 * PATIENCE_MS,
   );
@@ -156,12 +154,14 @@ describe('a process that is killed', () => {
   it(
     'gives the space of an expired file back once',
     async () => {
+      sweeping.tell(JSON.stringify({ stallAt: 'noted' }));
+      await sweeping.line('armed noted');
       await sql.query(`UPDATE file.files SET status = 'trashed', trashed_at = now() - interval '31 days'`);
       for (const [stage, left] of [
         ['noted', 1],
         ['removed', 0],
       ] as const) {
-        const child = launch({ stallAt: stage });
+        const child = stage === 'noted' ? sweeping : launch({ stallAt: stage });
         await child.line(`reached ${stage}`);
         await child.kill();
         expect([(await rows('SELECT 1 FROM file.files')).length, (await objects()).length]).toEqual([0, left]);

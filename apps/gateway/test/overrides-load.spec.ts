@@ -8,7 +8,7 @@ import { type Edge, openEdge } from './support/edge.js';
 import { ForeignServer } from './support/foreign-server.js';
 
 const ROUTES = 2_000;
-const CHANGES = 150;
+const CHANGES = 60;
 const GAP_MS = 20;
 const CLIENTS = 8;
 

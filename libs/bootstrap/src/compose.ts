@@ -1,4 +1,5 @@
-import { SERVICE_NAMES, type ServiceName, TokenTrust } from '@nexus/contracts';
+import { pickTargets } from '@nexus/config';
+import { type ServiceName, TokenTrust } from '@nexus/contracts';
 import type { PortToken, ProvidedPort, ServiceDefinition } from './define-service.js';
 
 /** A sentence for the operator; the process ends with it. */
@@ -20,20 +21,12 @@ export interface Composition {
   readonly proxied: readonly ServiceName[];
 }
 
-/** `all`, or names separated by commas. */
+/** `all`, or names of a catalog separated by commas. @throws FlagsError */
 export function parseTargets(text: string, catalog: readonly ServiceDefinition[]): ServiceName[] {
-  const names = text
-    .split(',')
-    .map((name) => name.trim())
-    .filter((name) => name !== '');
-  if (names.includes('all')) return catalog.map((service) => service.name);
-  const known = new Set<string>(catalog.map((service) => service.name));
-  const unknown = names.filter((name) => !known.has(name));
-  if (unknown.length > 0 || names.length === 0) {
-    const what = names.length === 0 ? 'No target is given' : `Unknown target ${unknown.join(', ')}`;
-    throw new CompositionError(`${what}: choose all, or some of ${[...known].join(', ')}.`);
-  }
-  return SERVICE_NAMES.filter((name) => names.includes(name));
+  return pickTargets(
+    text,
+    catalog.map(({ name }) => name),
+  );
 }
 
 /**

@@ -1,22 +1,13 @@
-import { parseArgs } from 'node:util';
-import { type Config, ConfigError, platformConfig } from '@nexus/config';
+import { type Config, ConfigError, type Flags, platformConfig } from '@nexus/config';
 import { databaseConfig, sqlState } from '@nexus/database';
 import { createLogger, flushLogs, type Logger, observabilityConfig } from '@nexus/observability';
 import { TlsMaterialError } from '@nexus/resilience';
-import { CompositionError, compose, parseTargets } from './compose.js';
+import { CompositionError, compose } from './compose.js';
 import { createApp } from './create-app.js';
 import type { ServiceDefinition } from './define-service.js';
 import { migrateServices } from './migrations.js';
 import { loadProcessConfig } from './process-config.js';
 import { ListenError, type RunningApp, runApp } from './running-app.js';
-
-const OPTIONS = {
-  target: { type: 'string', default: 'all' },
-  'list-targets': { type: 'boolean', default: false },
-  'check-config': { type: 'boolean', default: false },
-  'print-config': { type: 'boolean', default: false },
-  migrate: { type: 'boolean', default: false },
-} as const;
 
 /** What the process tells the launcher over IPC, when there is one. */
 type LauncherMessage =
@@ -55,40 +46,30 @@ function processLogger(config: Config, name: string, version: string): Logger {
 export interface StartOptions {
   readonly catalog: readonly ServiceDefinition[];
   readonly version: string;
-  readonly args: readonly string[];
+  readonly flags: Flags;
 }
 
 function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-async function run({ catalog, version, args }: StartOptions): Promise<RunningApp | undefined> {
-  let values: ReturnType<typeof parse>;
-  try {
-    values = parse(args);
-  } catch (error) {
-    throw new CompositionError((error as Error).message);
-  }
-  if (values['list-targets']) {
-    print(['all', ...catalog.map((service) => service.name)].join('\n'));
-    return undefined;
-  }
-  const targets = parseTargets(values.target, catalog);
+async function run({ catalog, version, flags }: StartOptions): Promise<RunningApp | undefined> {
+  const { targets, only } = flags;
   const composition = compose(targets, catalog);
   const config = loadProcessConfig(composition.services);
-  if (values['check-config']) {
+  if (only === 'check-config') {
     print('The configuration is usable.');
     return undefined;
   }
-  if (values['print-config']) {
+  if (only === 'print-config') {
     for (const [name, value] of Object.entries(config.masked())) print(`${name}=${value}`);
     return undefined;
   }
   const whole = composition.services.length === catalog.length;
-  if (values.migrate || whole) {
+  if (only === 'migrate' || whole) {
     tell({ type: 'progress', message: 'Migrating the database' });
     const applied = await migrateServices(config.get(databaseConfig).DATABASE_URL, composition.services);
-    if (values.migrate) {
+    if (only === 'migrate') {
       print(applied.length === 0 ? 'The database is up to date.' : applied.join('\n'));
       return undefined;
     }
@@ -96,10 +77,6 @@ async function run({ catalog, version, args }: StartOptions): Promise<RunningApp
   tell({ type: 'progress', message: 'Starting the services' });
   const app = await createApp(composition, config, processLogger(config, whole ? 'nexus' : targets.join(','), version));
   return runApp(app);
-}
-
-function parse(args: readonly string[]) {
-  return parseArgs({ args: [...args], options: OPTIONS, strict: true, allowPositionals: false }).values;
 }
 
 /** Ends the process on the first signal in order, on the second at once; also when the launcher is gone. */
@@ -129,7 +106,7 @@ function watchCrashes(): void {
   process.on('unhandledRejection', crash);
 }
 
-/** The whole life of a process: flags, configuration, migration, start, signals. */
+/** The whole life of a process: configuration, migration, start, signals. */
 export async function startTargets(options: StartOptions): Promise<void> {
   watchCrashes();
   try {

@@ -201,7 +201,7 @@ describe('reads that share a connection', () => {
           expect(ours[i]).toEqual((await pool.query({ name: 'theirs', text, values })).rows);
         }
       }),
-      { numRuns: 25 },
+      { numRuns: 12 },
     );
   });
 

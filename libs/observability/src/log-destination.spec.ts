@@ -25,13 +25,15 @@ afterEach(() => {
 const here = fileURLToPath(new URL('./', import.meta.url));
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
-/** Lets a bare Node process load the TypeScript sources. */
+/** Lets a bare Node process load the TypeScript sources; the first one compiles them for all. */
 const hooks = `
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createRequire, registerHooks } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-const { transformSync } = createRequire(${JSON.stringify(`${root}package.json`)})('@swc/core');
 const jsc = { target: 'es2023', parser: { syntax: 'typescript', decorators: true } };
+const require = createRequire(${JSON.stringify(`${root}package.json`)});
+const compile = (filename) =>
+  require('@swc/core').transformSync(readFileSync(filename, 'utf8'), { filename, swcrc: false, module: { type: 'es6' }, jsc }).code;
 registerHooks({
   resolve(name, context, next) {
     const lib = /^@nexus\\/([^/]+)$/.exec(name)?.[1];
@@ -42,8 +44,14 @@ registerHooks({
   load(url, context, next) {
     if (!url.endsWith('.ts')) return next(url, context);
     const filename = fileURLToPath(url);
-    const { code } = transformSync(readFileSync(filename, 'utf8'), { filename, swcrc: false, module: { type: 'es6' }, jsc });
-    return { format: 'module', source: code, shortCircuit: true };
+    const compiled = ${JSON.stringify(`${folder}/`)} + encodeURIComponent(filename).replaceAll('%', '_') + '.mjs';
+    if (!existsSync(compiled)) {
+      // Whole or not at all: several may do it at once.
+      const own = compiled + '.' + process.pid;
+      writeFileSync(own, compile(filename));
+      renameSync(own, compiled);
+    }
+    return { format: 'module', source: readFileSync(compiled, 'utf8'), shortCircuit: true };
   },
 });`;
 

@@ -1,18 +1,6 @@
 import 'reflect-metadata';
 import { KeyObject, type webcrypto } from 'node:crypto';
-import {
-  AuthorityKeyIdentifierExtension,
-  BasicConstraintsExtension,
-  ExtendedKeyUsage,
-  ExtendedKeyUsageExtension,
-  type JsonGeneralNames,
-  KeyUsageFlags,
-  KeyUsagesExtension,
-  SubjectAlternativeNameExtension,
-  SubjectKeyIdentifierExtension,
-  type X509Certificate,
-  X509CertificateGenerator,
-} from '@peculiar/x509';
+import type { JsonGeneralNames, X509Certificate } from '@peculiar/x509';
 
 /** Certificate chain, private key and authorities in PEM form. */
 export interface CertificateSet {
@@ -42,6 +30,9 @@ const RSA = {
 };
 const HOUR_MS = 3_600_000;
 
+/** Loaded by who makes certificates: most specs import this lib and make none. */
+const loadX509 = () => import('@peculiar/x509');
+
 /** A certificate authority in memory, for specs that need real TLS. */
 export class TestAuthority {
   private constructor(
@@ -51,17 +42,18 @@ export class TestAuthority {
 
   /** @param notAfter milliseconds since the epoch */
   static async create(name = 'Test CA', notAfter = Date.now() + HOUR_MS): Promise<TestAuthority> {
+    const x509 = await loadX509();
     const keys = await crypto.subtle.generateKey(ECDSA, true, ['sign', 'verify']);
-    const certificate = await X509CertificateGenerator.createSelfSigned({
+    const certificate = await x509.X509CertificateGenerator.createSelfSigned({
       name: `CN=${name}`,
       keys,
       signingAlgorithm: ECDSA,
       notBefore: new Date(Math.min(Date.now(), notAfter) - HOUR_MS),
       notAfter: new Date(notAfter),
       extensions: [
-        new BasicConstraintsExtension(true, undefined, true),
-        new KeyUsagesExtension(KeyUsageFlags.keyCertSign, true),
-        await SubjectKeyIdentifierExtension.create(keys.publicKey),
+        new x509.BasicConstraintsExtension(true, undefined, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
+        await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
       ],
     });
     return new TestAuthority(certificate, keys);
@@ -75,6 +67,7 @@ export class TestAuthority {
   /** A certificate of `spiffe://nexus.local/ns/test/sa/<service>`, or of `auth+user`, unless the options say otherwise. */
   async issue(service: string, options: LeafOptions = {}): Promise<CertificateSet> {
     const { trustDomain = 'nexus.local', namespace = 'test', usages = ['serverAuth', 'clientAuth'] } = options;
+    const x509 = await loadX509();
     const algorithm = options.rsa ? RSA : ECDSA;
     const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
     const names = options.names ?? [
@@ -84,7 +77,7 @@ export class TestAuthority {
       { type: 'dns', value: 'localhost' },
       { type: 'ip', value: '127.0.0.1' },
     ];
-    const certificate = await X509CertificateGenerator.create({
+    const certificate = await x509.X509CertificateGenerator.create({
       subject: `CN=${service}`,
       issuer: this.certificate.subject,
       publicKey: keys.publicKey,
@@ -93,11 +86,11 @@ export class TestAuthority {
       notBefore: new Date(options.notBefore ?? Date.now() - HOUR_MS / 2),
       notAfter: new Date(options.notAfter ?? Date.now() + HOUR_MS / 2),
       extensions: [
-        new BasicConstraintsExtension(false, undefined, true),
-        new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-        new ExtendedKeyUsageExtension(usages.map((usage) => ExtendedKeyUsage[usage])),
-        ...(names.length > 0 ? [new SubjectAlternativeNameExtension(names)] : []),
-        await AuthorityKeyIdentifierExtension.create(this.keys.publicKey),
+        new x509.BasicConstraintsExtension(false, undefined, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+        new x509.ExtendedKeyUsageExtension(usages.map((usage) => x509.ExtendedKeyUsage[usage])),
+        ...(names.length > 0 ? [new x509.SubjectAlternativeNameExtension(names)] : []),
+        await x509.AuthorityKeyIdentifierExtension.create(this.keys.publicKey),
       ],
     });
     const key = KeyObject.from(keys.privateKey).export({ type: 'pkcs8', format: 'pem' });

@@ -17,6 +17,7 @@ export {
   type PortSide,
   serveTestPort,
 } from './port-harness.js';
+export { createServicesDatabase } from './services-database.js';
 export { type ReceivedMail, type SmtpScript, SmtpServer } from './smtp-server.js';
 export { runSource, type SourceProcess } from './source-process.js';
 export {

@@ -4,7 +4,6 @@ import {
   createApp,
   defineService,
   loadProcessConfig,
-  migrateServices,
   type PortToken,
   type RunningApp,
   runApp,
@@ -12,8 +11,7 @@ import {
 } from '@nexus/bootstrap';
 import { SERVICE_NAMES, TokenTrust } from '@nexus/contracts';
 import { createLogger } from '@nexus/observability';
-import { migrationContent } from './migration-content.js';
-import { createMigratedDatabase } from './test-database.js';
+import { createServicesDatabase } from './services-database.js';
 import { TEST_ISSUER, type TokenFacts, TokenMint } from './token-mint.js';
 
 /** Stands in for a port whose service is not part of the spec. */
@@ -105,9 +103,7 @@ export async function startTestApp(options: TestAppOptions): Promise<TestApp> {
     catalog.map((service) => service.name),
     catalog,
   );
-  const { services } = composition;
-  const content = { app: migrationContent(services) };
-  const database = await createMigratedDatabase(content, (url) => migrateServices(url, services));
+  const database = await createServicesDatabase(composition.services);
   try {
     const config = loadProcessConfig(composition.services, {
       DATABASE_URL: database.url,

@@ -140,6 +140,8 @@ export async function openEdge(options: EdgeOptions = {}): Promise<Edge> {
     ...Object.fromEntries(OTHERS.map((name) => [`NEXUS_${name.toUpperCase()}_URL`, name === 'auth' ? trust.url : url])),
     ...(options.projectUrl ? { NEXUS_PROJECT_URL: await options.projectUrl(authority) } : {}),
     ...NO_LIMITS,
+    // No balancer has to notice that this one goes.
+    SHUTDOWN_DRAIN_MS: '0',
     ...options.env,
   });
   const log = new MemoryDestination();
