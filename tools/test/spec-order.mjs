@@ -3,11 +3,8 @@
  * one worker at the end. Without this a fresh clone, which remembers no times, goes by the sizes of the files.
  */
 const FIRST = [
-  'test/process/kill.spec.ts',
   'tools/launcher/launcher.spec.ts',
-  'apps/file/test/crash.spec.ts',
   'test/process/flags.spec.ts',
-  'apps/file/test/memory.spec.ts',
   'apps/notification/src/mail/deliver-mail.job.spec.ts',
   'tools/postgres/embedded.spec.ts',
   'tools/postgres/shared-test-database.spec.ts',

@@ -1,14 +1,13 @@
 /**
  * `npm run verify`: what needs further real servers than PostgreSQL, and the faults of a platform of many processes
- * (rolling restarts, rotations, kills), which take minutes. Each server is found or installed and started here; one that
+ * (rolling restarts, rotations, kills) and other specs that take long. Each server is found or installed and started here; one that
  * cannot be had is named, and where CI is set that is a failure.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { findRedis } from './redis-server.ts';
 
-type Outcome = 'passed' | 'failed' | 'nothing to run' | `skipped: ${string}`;
+type Outcome = 'passed' | 'failed' | `skipped: ${string}`;
 
 interface Suite {
   readonly name: string;
@@ -31,23 +30,21 @@ const SUITES: readonly Suite[] = [
     },
   },
   {
-    name: 'test/verify',
-    run() {
-      const specs = path.join(root, 'test/verify');
-      const found =
-        existsSync(specs) && readdirSync(specs, { recursive: true }).some((file) => /\.spec\.ts$/.test(`${file}`));
-      if (!found) return 'nothing to run';
-      return node(
+    name: 'test/verify and *.long.spec.ts',
+    run: () =>
+      node(
         '--experimental-vm-modules',
         '--disable-warning=ExperimentalWarning',
         'node_modules/jest/bin/jest.js',
         '--ci',
-        // The Jest configuration leaves test/verify out of every other run.
+        // One after the other: some hold processes to times.
+        '--runInBand',
+        // The Jest configuration leaves them out of every other run.
         '--testPathIgnorePatterns=/node_modules/',
         '--testPathIgnorePatterns=/dist/',
         '--testPathPatterns=/test/verify/',
-      );
-    },
+        String.raw`--testPathPatterns=\.long\.spec\.ts$`,
+      ),
   },
 ];
 

@@ -157,8 +157,7 @@ export function createFront(options: FrontOptions, serve: (exchange: Exchange) =
     else turns.wait(request, () => run(request, response));
   }
 
-  const admitted = (request: IncomingMessage, response: ServerResponse) =>
-    runChain(chain, open(request, response));
+  const admitted = (request: IncomingMessage, response: ServerResponse) => runChain(chain, open(request, response));
   const take = (request: IncomingMessage, response: ServerResponse) => {
     if (!before?.(request, response)) inTurn(request, response, admitted);
   };

@@ -45,7 +45,14 @@ describe('a request on whose connection nothing moves', () => {
   function started(now: () => number, upgrade?: boolean) {
     const inFlight = new InFlight(now);
     open.push(inFlight);
-    const socket = { bytesRead: 100, bytesWritten: 0, destroyed: false, destroy: () => void (socket.destroyed = true) };
+    const socket = {
+      bytesRead: 100,
+      bytesWritten: 0,
+      destroyed: false,
+      destroy() {
+        this.destroyed = true;
+      },
+    };
     let cancelled = false;
     const cancel = () => {
       cancelled = true;
