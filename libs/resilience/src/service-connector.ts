@@ -1,4 +1,4 @@
-import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { connect as connectTcp, isIP, type OnReadOpts, type Socket } from 'node:net';
 import { connect as connectTls, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import type { ServiceName } from '@nexus/contracts';
 import type { buildConnector } from 'undici';
@@ -21,12 +21,48 @@ export interface ConnectionPlan {
   readonly tls?: { readonly identity: TlsIdentity; readonly trustDomain: string };
 }
 
+/** Takes what a socket reads, in place of its stream; the bytes are there until it returns. */
+export interface ByteReader {
+  read(bytes: Buffer, length: number): void;
+}
+
+type Connected = (error: Error | null, socket: Socket | null) => void;
+
+/** Opens connections, as undici wants it, or to be read by a reader of one's own. */
+export interface ServiceConnector {
+  (options: buildConnector.Options, callback: buildConnector.Callback): void;
+  withReader(reader: ByteReader, callback: Connected): void;
+}
+
+/**
+ * Where all sockets with a reader read into, one after the other: each reader is called before the next read, and keeps
+ * nothing of it.
+ */
+const readBuffer = Buffer.alloc(64 * 1024);
+
 const TCP_KEEP_ALIVE_MS = 60_000;
 /**
  * A process that has just started and is turned to by everybody at once shakes hands slowly, and whoever gives up on it
  * adds to its work.
  */
 const HANDSHAKE_FACTOR = 4;
+
+interface ReadOption {
+  readonly onread?: OnReadOpts;
+}
+
+function readOption(reader: ByteReader | undefined): ReadOption {
+  if (reader === undefined) return {};
+  return {
+    onread: {
+      buffer: readBuffer,
+      callback: (length: number) => {
+        reader.read(readBuffer, length);
+        return true;
+      },
+    },
+  };
+}
 
 const contexts = new WeakMap<TlsIdentity, SecureContext>();
 
@@ -45,13 +81,14 @@ function contextOf(identity: TlsIdentity): SecureContext {
  * service (X.509-SVID section 5); its host name is not looked at, for addresses come and go. The last session ticket
  * is kept for as long as the connector, and so for one identity only.
  */
-export function serviceConnector(plan: ConnectionPlan): buildConnector.connector {
+export function serviceConnector(plan: ConnectionPlan): ServiceConnector {
   const { service, address, port, connectTimeoutMs, tls } = plan;
   const target = `${service} at ${authority(address, port)}`;
   let session: Buffer | undefined;
 
-  const openTls = ({ identity }: { readonly identity: TlsIdentity }): TLSSocket => {
+  const openTls = ({ identity }: { readonly identity: TlsIdentity }, onread: ReadOption): TLSSocket => {
     const socket = connectTls({
+      ...onread,
       host: address,
       port,
       servername: isIP(plan.host) === 0 ? plan.host : '',
@@ -85,10 +122,11 @@ export function serviceConnector(plan: ConnectionPlan): buildConnector.connector
       ? error
       : new ServicePoolError('UPSTREAM_CONNECT', `No connection to ${target}: ${reasonOf(error)}`, { cause: error });
 
-  return (_options, callback) => {
+  const connect = (reader: ByteReader | undefined, callback: Connected) => {
     let socket: Socket;
     try {
-      socket = tls ? openTls(tls) : connectTcp({ host: address, port });
+      const onread = readOption(reader);
+      socket = tls ? openTls(tls, onread) : connectTcp({ host: address, port, ...onread });
     } catch (error) {
       queueMicrotask(() => callback(fault(error), null));
       return;
@@ -121,4 +159,7 @@ export function serviceConnector(plan: ConnectionPlan): buildConnector.connector
       .on('error', settle)
       .once('close', () => settle(new Error('closed by the peer')));
   };
+  const plain = (_options: buildConnector.Options, callback: buildConnector.Callback) =>
+    connect(undefined, callback as Connected);
+  return Object.assign(plain, { withReader: connect });
 }

@@ -119,7 +119,7 @@ export class ServicePool extends Dispatcher {
     }
     target.inFlight += 1;
     exchange.target = target;
-    return target.pool.dispatch(exchange.options, exchange);
+    return target.dispatch(exchange.options, exchange);
   }
 
   /**

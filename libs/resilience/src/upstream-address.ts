@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import type { ServiceName } from '@nexus/contracts';
-import { Pool } from 'undici';
-import { type ConnectionPlan, serviceConnector } from './service-connector.js';
+import type { Dispatcher } from 'undici';
+import { AddressConnections } from './address-connections.js';
+import { type ConnectionPlan, type ServiceConnector, serviceConnector } from './service-connector.js';
 import { reasonOf } from './service-pool-error.js';
 import { authority } from './service-urls.js';
 
@@ -47,10 +48,6 @@ const MAX_EJECTION_MS = 30_000;
 const HURRY_GAP_MS = 100;
 /** A peer that ends every connection is not left more often. */
 const LEAVING_GAP_MS = 1_000;
-/** Our servers say how long they keep an idle connection; ours ends before, and here, whatever a server says. */
-const KEEP_ALIVE_MAX_MS = 60_000;
-/** Where the server says nothing. */
-const KEEP_ALIVE_UNKNOWN_MS = 4_000;
 
 /**
  * One address of a service: its connections, and whether it is worth asking. The rule is Envoy's outlier detection:
@@ -63,17 +60,17 @@ export class UpstreamAddress {
   /** How often in a row it was left alone. */
   ejections = 0;
   state: AddressState = 'untried';
-  pool: Pool;
   #plan: ConnectionPlan;
   #failures = 0;
   #timer: NodeJS.Timeout | undefined;
-  #connect: ReturnType<typeof serviceConnector>;
+  #connect: ServiceConnector;
+  #connections: AddressConnections;
   #renewAt: number;
   #leftAt = 0;
   #isProbing = false;
   #isHurried = false;
   #probedAt = Number.NEGATIVE_INFINITY;
-  readonly #retired = new Map<Pool, Promise<void>>();
+  readonly #retired = new Map<AddressConnections, Promise<void>>();
   #isClosed = false;
 
   constructor(
@@ -83,7 +80,7 @@ export class UpstreamAddress {
   ) {
     this.#plan = plan;
     this.#connect = serviceConnector(plan);
-    this.pool = this.#open();
+    this.#connections = this.#open();
     this.#renewAt = this.#ageLimit();
   }
 
@@ -92,20 +89,20 @@ export class UpstreamAddress {
     return authority(this.#plan.address, this.#plan.port);
   }
 
-  #open(): Pool {
-    // To undici the origin is a plain one, and the connector does the TLS: over https it would cut connections whenever
-    // the Host field of a request differs from that of the one before.
-    const pool = new Pool(`http://${authority(this.#plan.host, this.#plan.port)}`, {
-      connections: this.limits.connections,
-      pipelining: 1,
-      allowH2: false,
+  #open(): AddressConnections {
+    return new AddressConnections({
+      authority: authority(this.#plan.host, this.#plan.port),
       connect: this.#connect,
-      keepAliveTimeout: KEEP_ALIVE_UNKNOWN_MS,
-      keepAliveMaxTimeout: KEEP_ALIVE_MAX_MS,
-      headersTimeout: this.limits.headersTimeoutMs,
-      bodyTimeout: this.limits.bodyTimeoutMs,
+      connections: this.limits.connections,
+      headersTimeoutMs: this.limits.headersTimeoutMs,
+      bodyTimeoutMs: this.limits.bodyTimeoutMs,
+      onDrain: () => this.owner.drained(),
     });
-    return pool.on('drain', () => this.owner.drained());
+  }
+
+  /** As of undici: @returns false when the next request would have to wait for a connection */
+  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    return this.#connections.dispatch(options, handler);
   }
 
   /** Connects as another identity from now on, or anew; requests on the connections of before come to their end. */
@@ -114,8 +111,8 @@ export class UpstreamAddress {
       this.#plan = { ...this.#plan, tls };
       this.#connect = serviceConnector(this.#plan);
     }
-    this.#retire(this.pool);
-    this.pool = this.#open();
+    this.#retire(this.#connections);
+    this.#connections = this.#open();
     this.#renewAt = this.#ageLimit();
   }
 
@@ -124,10 +121,10 @@ export class UpstreamAddress {
     return Date.now() + this.limits.maxConnectionAgeMs * (0.8 + 0.4 * Math.random());
   }
 
-  #retire(pool: Pool): void {
-    const forget = () => void this.#retired.delete(pool);
-    // It is refused where the pool was destroyed meanwhile, which is an end too.
-    this.#retired.set(pool, pool.close().then(forget, forget));
+  #retire(connections: AddressConnections): void {
+    const forget = () => void this.#retired.delete(connections);
+    // It is refused where they were destroyed meanwhile, which is an end too.
+    this.#retired.set(connections, connections.close().then(forget, forget));
   }
 
   /** An answer came. */
@@ -160,7 +157,7 @@ export class UpstreamAddress {
   leaving(): void {
     if (Date.now() - this.#leftAt < LEAVING_GAP_MS) return;
     this.#leftAt = Date.now();
-    // Not while undici is in the middle of the answer.
+    // Not in the middle of the answer.
     queueMicrotask(() => {
       if (this.#isClosed) return;
       this.renew();
@@ -265,14 +262,15 @@ export class UpstreamAddress {
 
   /** Takes no more requests; resolves when those it has are answered. */
   async close(): Promise<void> {
-    if (!this.#isClosed) this.#retire(this.pool);
+    if (!this.#isClosed) this.#retire(this.#connections);
     this.#stop();
     await Promise.all(this.#retired.values());
   }
 
   async destroy(error: Error | null): Promise<void> {
     this.#stop();
-    await Promise.all([this.pool, ...this.#retired.keys()].map((pool) => pool.destroy(error)));
+    const all = [this.#connections, ...this.#retired.keys()];
+    await Promise.all(all.map((connections) => connections.destroy(error)));
   }
 
   #stop(): void {
