@@ -34,7 +34,7 @@ export { formToBody, isCanonical, normaliseKeys } from './normalise.js';
 export { buildOpenApi } from './openapi/build-openapi.js';
 export { Caller, Ctx, IfMatch } from './param.decorator.js';
 export { parseForm, parseJson } from './parse-body.js';
-export { collectBody, hasBody, mediaTypeOf, readBody, readQuery } from './read-body.js';
+export { carriesBody, collectBody, hasBody, mediaTypeOf, readBody, readQuery } from './read-body.js';
 export { type ReflectedRoute, reflectRoutes } from './reflect-routes.js';
 export { cursorQuery, idParam, searchText, timestamp } from './schemas.js';
 export { toAppError } from './to-app-error.js';

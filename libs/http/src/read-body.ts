@@ -27,12 +27,21 @@ function parserFor(contentType: string, edge: boolean): Parser {
 }
 
 /**
+ * Whether a request says that a body comes (RFC 9112 §6.3). One that does not is nothing to wait for: its stream tells
+ * of no end.
+ */
+export function carriesBody({ headers }: IncomingMessage): boolean {
+  return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
+}
+
+/**
  * The bytes of a body. They are counted as they come, whatever `Content-Length` says.
  * @param maxBytes 0 for the default of 1 MiB
  * @throws AppError `payload_too_large`; `bad_request` when the body breaks off
  */
 export function collectBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
   const limit = maxBytes || DEFAULT_LIMIT_BYTES;
+  if (!carriesBody(request)) return Promise.resolve(Buffer.alloc(0));
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { type KeptAnswer, keyShape, normaliseKeys, validationError } from '@nexus/http';
+import { carriesBody, type KeptAnswer, keyShape, normaliseKeys, validationError } from '@nexus/http';
 import { AppError, type CallContext, errors, type UserActor } from '@nexus/kernel';
 import type { Logger } from '@nexus/observability';
 import type { FileConfig } from '../file.config.js';
@@ -14,6 +14,7 @@ import type { UsageService } from '../usage/usage.service.js';
 import { ContentMeter } from './content-meter.js';
 import { keptContentType } from './media-type.js';
 import { type FilePart, type FormLimits, readForm } from './multipart-form.js';
+import { malformed } from './part-header.js';
 import { digestsOfPart, readUploadHead, type UploadHead, uploadFingerprint } from './upload-head.js';
 import type { UploadAnswer, UploadedFile, UploadLedger, UploadTicket } from './upload-ledger.service.js';
 import { type UploadFields, uploadFields } from './uploads.schemas.js';
@@ -83,6 +84,7 @@ export class UploadRun {
       // With a key, this upload may be the one that has taken the space.
       if (this.head.key === undefined) await this.refuseOverQuota();
       const limits = { ...FORM, idleMs: config.FILE_UPLOAD_IDLE_SECONDS * 1000 };
+      if (!carriesBody(this.request)) throw malformed();
       const form = await readForm(this.request, this.head.boundary, limits, {
         file: (part, before) => this.receive(part, before),
         bytes: (chunk) => void this.bodyHash?.update(chunk),

@@ -1,5 +1,5 @@
 import { type Agent, type ClientRequest, type IncomingMessage, request as startRequest } from 'node:http';
-import type { Exchange } from '@nexus/http';
+import { carriesBody, type Exchange } from '@nexus/http';
 import { errors } from '@nexus/kernel';
 import type { Dispatcher } from 'undici';
 import type { Forwarding } from './forwarding.js';
@@ -76,6 +76,10 @@ export function forwardStream(
   const controller = new StreamController(request);
   const send = () => {
     exchange.sayContinue();
+    if (!carriesBody(client)) {
+      request.end();
+      return;
+    }
     client.on('data', (chunk: Buffer) => bytesPassed(chunk.length));
     client.pipe(request);
   };
