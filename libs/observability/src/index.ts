@@ -5,7 +5,6 @@ export {
   type FdDestinationOptions,
   type LogDestination,
   MemoryDestination,
-  openFdDestination,
 } from './log-destination.js';
 export { contextFields, type LogFields } from './log-fields.js';
 export { type LoggedUrl, loggedUrl } from './logged-url.js';
@@ -34,6 +33,7 @@ export {
 export { MetricsModule } from './metrics.module.js';
 export { NestLogger } from './nest-logger.js';
 export { type ObservabilityConfig, observabilityConfig } from './observability.config.js';
+export { openFdDestination } from './open-destination.js';
 export { isSecretKey, REDACTED, scrub } from './redaction.js';
 export {
   isLoggedRequest,

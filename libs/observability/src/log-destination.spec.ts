@@ -6,7 +6,8 @@ import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
-import { FdDestination, openFdDestination } from './log-destination.js';
+import { FdDestination } from './log-destination.js';
+import { openFdDestination } from './open-destination.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'nexus-logs-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

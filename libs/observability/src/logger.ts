@@ -1,12 +1,8 @@
 import { type Clock, systemClock } from '@nexus/kernel';
 import { pino } from 'pino';
-import {
-  type FdDestinationOptions,
-  type LogDestination,
-  MemoryDestination,
-  openFdDestination,
-} from './log-destination.js';
+import { type FdDestinationOptions, type LogDestination, MemoryDestination } from './log-destination.js';
 import { type CleanFields, cleanFields, cleanText, type LogFields, MAX_MESSAGE } from './log-fields.js';
+import { openFdDestination } from './open-destination.js';
 
 /** From the least to the most severe; `silent` logs nothing. */
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
