@@ -20,6 +20,7 @@ const KEPT = {
   'apps/auth/src/main.ts': lines(10),
   'apps/auth/src/index.ts': lines(300),
   'apps/auth/src/auth.module.ts': constructorWith(7),
+  'apps/auth/src/keys/api-keys.service.long.spec.ts': lines(1),
   'apps/auth/src/keys/api-keys.service.spec.ts': `${lines(599)}process.env.HOME = '/';\n`,
   'apps/auth/src/migrations/0001-accounts.ts': lines(1),
   'apps/auth/src/adapters/sessions.local.ts': `const query = { only: 1, skip: (n: number) => n };\nquery.skip(query.only);\n`,
@@ -143,6 +144,7 @@ const BREACHES: readonly Breach[] = [
   { breaks: 'a file is not kebab-case', file: 'libs/a/src/camelCase.ts', says: 'camelCase.ts: names are kebab-case' },
   { breaks: 'a tool is not kebab-case', file: 'tools/snake_case.mjs', says: 'snake_case.mjs: names are kebab-case' },
   { breaks: 'a file is a catch-all', file: 'libs/a/src/http-utils.ts', says: 'no utils, helpers, common or shared' },
+  { breaks: 'only a spec is long', file: 'libs/a/src/key.long.ts', says: "suffix .long: a file's kind is one of" },
   { breaks: 'a kind is unknown', file: 'libs/a/src/key.manager.ts', says: "suffix .manager: a file's kind is one of" },
   {
     breaks: 'a spec has an unknown kind',
