@@ -190,7 +190,9 @@ export class SharedConnections implements Lender {
     }
     this.refusedUntil = performance.now() + REFUSED_MS;
     if (this.lent.length > 0 || this.requested > 0) return;
-    for (const statement of this.waiting.splice(0)) statement.fail(error);
+    // One that was given back while this one was being opened serves them as well.
+    if (this.pool.idleCount > 0) this.requestForWaiting();
+    else for (const statement of this.waiting.splice(0)) statement.fail(error);
   }
 
   private serve(fresh?: LentConnection): void {
