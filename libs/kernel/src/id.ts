@@ -51,23 +51,28 @@ export function uuidv7(now: number = Date.now()): string {
 /** Random hexadecimal digits that nobody had yet: written once for many ids, of which each takes slices. */
 let digits = '';
 let taken = 0;
-/** Digits of one version 4 id. */
-const DIGITS = 32;
+/** Bytes of randomness that are turned into digits at a time. */
+const BATCH_BYTES = 2048;
 /** First digit of the variant field (RFC 9562 §4.1): two bits are given, two are random. */
 const VARIANT = '89ab89ab89ab89ab';
 
-/** A UUID version 4 (RFC 9562 §5.4) from pooled randomness; used for request ids. */
-export function uuidv4(): string {
-  if (taken + DIGITS > digits.length) {
-    digits = randomBytes(DIGITS * 64).toString('hex');
+/** So many random lower-case hexadecimal digits, at most 4096, from pooled randomness. */
+export function randomHex(length: number): string {
+  if (taken + length > digits.length) {
+    digits = randomBytes(BATCH_BYTES).toString('hex');
     taken = 0;
   }
   const at = taken;
-  taken += DIGITS;
-  const variant = VARIANT[Number.parseInt(digits[at + 16] as string, 16)];
+  taken += length;
+  return digits.slice(at, taken);
+}
+
+/** A UUID version 4 (RFC 9562 §5.4) from pooled randomness; used for request ids. */
+export function uuidv4(): string {
+  const hex = randomHex(32);
+  const variant = VARIANT[Number.parseInt(hex[16] as string, 16)];
   return (
-    `${digits.slice(at, at + 8)}-${digits.slice(at + 8, at + 12)}-4${digits.slice(at + 13, at + 16)}-` +
-    `${variant}${digits.slice(at + 17, at + 20)}-${digits.slice(at + 20, at + 32)}`
+    `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-` + `${variant}${hex.slice(17, 20)}-${hex.slice(20)}`
   );
 }
 

@@ -22,4 +22,5 @@ export type { CallContext, TraceContext } from './call-context.js';
 export { type Clock, systemClock } from './clock.js';
 export { type CursorPosition, decodeCursor, encodeCursor, type Page } from './cursor.js';
 export { errors } from './errors.js';
-export { isUuid, isUuidV4, randomToken, uuidv4, uuidv7 } from './id.js';
+export { isUuid, isUuidV4, randomHex, randomToken, uuidv4, uuidv7 } from './id.js';
+export { remembered } from './remembered.js';

@@ -1,3 +1,4 @@
+import { remembered } from '@nexus/kernel';
 import { isPlain, isSecretKey, REDACTED, scrub } from './redaction.js';
 
 const MAX_PATH = 1_024;
@@ -109,12 +110,4 @@ function parameterNames(target: string, start: number): string | undefined {
 }
 
 /** The few combinations of names that clients really send. */
-const plainQueries = new Map<string, boolean>();
-
-function isPlainQuery(names: string): boolean {
-  const known = plainQueries.get(names);
-  if (known !== undefined) return known;
-  const plain = isPlain(names);
-  if (plainQueries.size < MAX_KNOWN && names.length <= MAX_NAME) plainQueries.set(names, plain);
-  return plain;
-}
+const isPlainQuery = remembered(isPlain, { entries: MAX_KNOWN, length: MAX_NAME });

@@ -1,3 +1,5 @@
+import { remembered } from '@nexus/kernel';
+
 /** Stands where a secret was. */
 export const REDACTED = '[REDACTED]';
 
@@ -6,19 +8,14 @@ const SECRET_KEY =
 /** Names that contain a word of the list and hold nothing secret. */
 const HARMLESS_KEY = /^(tokentype|tokensleft|tokenexpiresin|tokenexpiresat|tokencount|maxtokens)$/;
 const NO_WORD = /[^a-z0-9]/g;
-const MAX_KNOWN_KEYS = 4_096;
-const knownKeys = new Map<string, boolean>();
+const KNOWN_KEYS = { entries: 4_096, length: 64 };
 
 /** True when a value under this name must not be logged, however the name is written (`X-API-Key`, `refreshToken`). */
-export function isSecretKey(name: string): boolean {
-  const known = knownKeys.get(name);
-  if (known !== undefined) return known;
+export const isSecretKey = remembered((name) => {
   const lower = name.slice(0, 256).toLowerCase();
   const last = lower.slice(lower.lastIndexOf('.') + 1).replace(NO_WORD, '');
-  const secret = last === 'pin' || (SECRET_KEY.test(lower.replace(NO_WORD, '')) && !HARMLESS_KEY.test(last));
-  if (knownKeys.size < MAX_KNOWN_KEYS && name.length <= 64) knownKeys.set(name, secret);
-  return secret;
-}
+  return last === 'pin' || (SECRET_KEY.test(lower.replace(NO_WORD, '')) && !HARMLESS_KEY.test(last));
+}, KNOWN_KEYS);
 
 /**
  * Confirms what {@link look} noticed. Every repetition is bounded, here and below, so that hostile text costs no more

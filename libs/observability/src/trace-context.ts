@@ -1,5 +1,4 @@
-import { randomFillSync } from 'node:crypto';
-import type { TraceContext } from '@nexus/kernel';
+import { randomHex, type TraceContext } from '@nexus/kernel';
 
 /** What a `traceparent` header says (W3C Trace Context, level 1, §3.2). */
 export interface Traceparent {
@@ -67,26 +66,15 @@ export function parseTracestate(header: HeaderValue): string | undefined {
   return members.length === 0 || members.length > MAX_MEMBERS ? undefined : members.join(',');
 }
 
-const random = Buffer.allocUnsafe(2048);
-/** Hexadecimal digits that nobody had yet: written once for many ids, of which each is a slice. */
-let digits = '';
-let used = 0;
-
-function randomHex(length: 16 | 32, never: string): string {
-  for (;;) {
-    if (used + length > digits.length) {
-      digits = randomFillSync(random).toString('hex');
-      used = 0;
-    }
-    const text = digits.slice(used, used + length);
-    used += length;
-    if (text !== never) return text;
-  }
+function idOf(length: 16 | 32, never: string): string {
+  let id = randomHex(length);
+  while (id === never) id = randomHex(length);
+  return id;
 }
 
 /** A new span id: 16 lower-case hex digits, not all zero. */
 export function newSpanId(): string {
-  return randomHex(16, NO_SPAN);
+  return idOf(16, NO_SPAN);
 }
 
 /**
@@ -97,7 +85,7 @@ export function newSpanId(): string {
  */
 export function startTrace(traceparent?: HeaderValue, tracestate?: HeaderValue, sampleRoot = false): TraceContext {
   const parent = traceparent === undefined ? undefined : parseTraceparent(traceparent);
-  if (!parent) return { traceId: randomHex(32, NO_TRACE), spanId: newSpanId(), sampled: sampleRoot };
+  if (!parent) return { traceId: idOf(32, NO_TRACE), spanId: newSpanId(), sampled: sampleRoot };
   const { traceId, sampled } = parent;
   const state = tracestate === undefined ? undefined : parseTracestate(tracestate);
   const spanId = newSpanId();

@@ -1,4 +1,5 @@
 import { type Dispatcher, errors, Pool } from 'undici';
+import { KEEP_ALIVE_MAX_MS, KEEP_ALIVE_UNKNOWN_MS } from './keep-alive.js';
 import { LeanPool } from './lean-pool.js';
 import { LeanRequest, type Patience } from './lean-request.js';
 import { plainRequest } from './plain-request.js';
@@ -14,11 +15,6 @@ export interface AddressConnectionsOptions {
   readonly bodyTimeoutMs: number;
   readonly onDrain: () => void;
 }
-
-/** Our servers say how long they keep an idle connection; ours ends before, and here, whatever a server says. */
-const KEEP_ALIVE_MAX_MS = 60_000;
-/** Where the server says nothing. */
-const KEEP_ALIVE_UNKNOWN_MS = 4_000;
 
 /**
  * The connections to one address under one identity: plain requests go by the lean pool, everything else (bodies that

@@ -1,5 +1,6 @@
 export { DEADLINE_HEADER, deadlineFrom, deadlineHeader, remainingMs } from './deadline.js';
 export { type FileWatchOptions, watchFiles } from './file-watch.js';
+export { KEEP_ALIVE_MAX_MS, KEEP_ALIVE_UNKNOWN_MS } from './keep-alive.js';
 export { attachReload, peerServices, secureServerOptions } from './secure-server.js';
 export type { Lookup } from './service-names.js';
 export { ServicePool, type ServicePoolOptions } from './service-pool.js';

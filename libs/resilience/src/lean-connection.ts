@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { errors } from 'undici';
 import { AnswerFault, type AnswerHead, type Fields } from './answer-head.js';
 import { AnswerParser, type AnswerSink } from './answer-parser.js';
+import { KEEP_ALIVE_MAX_MS, KEEP_ALIVE_UNKNOWN_MS } from './keep-alive.js';
 import type { Carrier, LeanRequest } from './lean-request.js';
 
 /** Whom a connection belongs to. */
@@ -20,9 +21,6 @@ export interface ConnectionOwner {
 export const TICK_MS = 250;
 /** Our servers say how long they keep an idle connection; ours ends so long before. */
 const KEEP_ALIVE_MARGIN_MS = 1_000;
-const KEEP_ALIVE_MAX_MS = 60_000;
-/** Where the server says nothing. */
-const KEEP_ALIVE_UNKNOWN_MS = 4_000;
 /** A body up to here is written together with its head, which copies it. */
 const MAX_JOINED_BYTES = 64 * 1024;
 const NOTHING = Buffer.alloc(0);

@@ -1,3 +1,4 @@
+import { remembered } from '@nexus/kernel';
 import type { Dispatcher } from 'undici';
 
 /** A request as the bytes that are sent for it. */
@@ -39,16 +40,10 @@ const KINDS = new Map([
   ),
 ]);
 
-const MAX_KNOWN_NAMES = 512;
-const known = new Map<string, number>();
-
-function kindOf(name: string): number {
-  let kind = known.get(name);
-  if (kind !== undefined) return kind;
-  kind = TOKEN.test(name) ? (KINDS.get(name.toLowerCase()) ?? PLAIN) : UNUSUAL;
-  if (known.size < MAX_KNOWN_NAMES) known.set(name, kind);
-  return kind;
-}
+const kindOf = remembered((name) => (TOKEN.test(name) ? (KINDS.get(name.toLowerCase()) ?? PLAIN) : UNUSUAL), {
+  entries: 512,
+  length: 64,
+});
 
 function isUnusual(options: Dispatcher.DispatchOptions): boolean {
   const { path, query, upgrade } = options;

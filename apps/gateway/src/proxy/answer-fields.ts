@@ -1,7 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { errors } from '@nexus/kernel';
-import { forKnownNames } from './known-names.js';
-import { connectionNames } from './request-fields.js';
+import { errors, remembered } from '@nexus/kernel';
+import { connectionNames, KNOWN_NAMES } from './request-fields.js';
 
 /**
  * Fields of the connection to the service, and those that every answer of the edge carries by itself. `Via` is left out
@@ -44,7 +43,7 @@ function isOwnName(name: string): boolean {
   return false;
 }
 
-const isOwn = forKnownNames(isOwnName);
+const isOwn = remembered(isOwnName, KNOWN_NAMES);
 
 /** Whether an answer can be told from the next one for sure (RFC 9112 §6.1): `chunked` alone or no coding at all. */
 export function isFramed(headers: IncomingHttpHeaders): boolean {

@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { wireHeaders } from '@nexus/clients';
 import { comesFromThisMachine, type Exchange, LOCAL_VISITOR_HEADER } from '@nexus/http';
+import { remembered } from '@nexus/kernel';
 import { formatTraceparent } from '@nexus/observability';
 import { DEADLINE_HEADER, deadlineHeader } from '@nexus/resilience';
-import { forKnownNames } from './known-names.js';
 
 /**
  * What never goes on: fields of this connection (RFC 9110 §7.6.1), of the framing, which is made anew, and those by
@@ -18,6 +18,8 @@ const NOT_FORWARDED = new Set([
   ...['x-original-url', 'x-rewrite-url'],
 ]);
 const OWN_PREFIXES = ['x-nexus-', 'x-forwarded-', 'x-user-', 'proxy-'];
+/** Names of fields that are remembered: few are ever sent. */
+export const KNOWN_NAMES = { entries: 512, length: 64 };
 /** Routes that visitors of this machine alone may see ask whether that is what they have. */
 const LOCAL_PATHS = '/dev/';
 /** Name that this hop has in `Via` (RFC 9110 §7.6.3). */
@@ -44,7 +46,7 @@ function isOwnName(name: string): boolean {
   return name.includes('_') && isOwnName(name.replaceAll('_', '-'));
 }
 
-const isOwn = forKnownNames(isOwnName);
+const isOwn = remembered(isOwnName, KNOWN_NAMES);
 
 /** One field of the request, as undici takes them: name and value in turn. */
 function push(fields: string[], name: string, value: string | string[] | undefined): void {

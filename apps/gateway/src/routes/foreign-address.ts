@@ -1,12 +1,10 @@
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectSecurely } from 'node:tls';
+import { KEEP_ALIVE_MAX_MS, KEEP_ALIVE_UNKNOWN_MS } from '@nexus/resilience';
 import { type Dispatcher, Pool } from 'undici';
 
 const CONNECT_MS = 10_000;
 const MAX_CONNECTIONS = 256;
-/** Where the server says nothing. */
-const KEEP_ALIVE_UNKNOWN_MS = 4_000;
-const KEEP_ALIVE_MAX_MS = 60_000;
 const REST_STEP_MS = 1_000;
 const MAX_REST_MS = 30_000;
 
