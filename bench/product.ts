@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { freePort } from '../tools/test/free-ports.ts';
 import { type CallResult, call } from './http-call.ts';
 import type { Cores } from './machine.ts';
 import { createPlans, projectBody } from './request-plans.ts';
@@ -12,7 +13,7 @@ import {
   type RequestPlan,
   type RequestPlans,
 } from './scenarios.ts';
-import { freePort, HOST, ServedProcess } from './served-process.ts';
+import { HOST, ServedProcess } from './served-process.ts';
 import { SmtpSink } from './smtp-sink.ts';
 
 /** More than a list shows, so that a list has a next page. */

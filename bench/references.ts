@@ -1,10 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../tools/test/free-ports.ts';
 import type { BenchDatabase } from './database.ts';
 import type { Cores } from './machine.ts';
 import type { ContestantName, ReferenceData } from './scenarios.ts';
-import { freePort, HOST, ServedProcess } from './served-process.ts';
+import { HOST, ServedProcess } from './served-process.ts';
 
 const REFERENCE_NAMES = ['raw-fastify', 'nest-hello', 'raw-fastify-pg'] as const satisfies ContestantName[];
 export type ReferenceName = (typeof REFERENCE_NAMES)[number];

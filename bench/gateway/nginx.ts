@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePort } from '../../tools/test/free-ports.ts';
 import type { Cores } from '../machine.ts';
-import { freePort, HOST, ServedProcess } from '../served-process.ts';
+import { HOST, ServedProcess } from '../served-process.ts';
 
 const PLACES = ['nginx', '/usr/sbin/nginx'];
 const TEMPORARY = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];

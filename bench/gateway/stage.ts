@@ -2,10 +2,11 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureLocalCa, type LocalIdentity } from '../../tools/local-ca/local-ca.ts';
+import { freePort } from '../../tools/test/free-ports.ts';
 import type { Cores } from '../machine.ts';
 import { type PlatformSettings, productEnv } from '../product.ts';
 import type { ContestantName } from '../scenarios.ts';
-import { freePort, HOST, ServedProcess, type Subject, together } from '../served-process.ts';
+import { HOST, ServedProcess, type Subject, together } from '../served-process.ts';
 import { findNginx, nginxAnswer, nginxProxy, startNginx } from './nginx.ts';
 import { originAnswer } from './origin-answer.ts';
 

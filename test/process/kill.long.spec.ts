@@ -2,11 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
+import { freePort } from '../../tools/test/free-ports.js';
 
 /** Generous, because a busy machine takes its time; nothing waits for it when all is well. */
 const PATIENCE_MS = 90_000;
@@ -24,15 +24,6 @@ database.pathname = `/${name}`;
 const sessions = new Map<string, pg.Client>();
 let ports: { api: number; management: number };
 let app: ChildProcess | undefined;
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as { port: number };
-  probe.close();
-  await once(probe, 'close');
-  return port;
-}
 
 async function sql<R extends object>(text: string, values: unknown[] = [], url = database.href): Promise<R[]> {
   let client = sessions.get(url);

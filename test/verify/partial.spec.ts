@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { freePorts, PATIENCE_MS, until } from './support/conditions.js';
+import { freePort } from '../../tools/test/free-ports.js';
+import { PATIENCE_MS, until } from './support/conditions.js';
 import { Fleet } from './support/fleet.js';
 import { call, type Person, register, signIn } from './support/people.js';
 import { Traffic } from './support/traffic.js';
@@ -10,7 +11,7 @@ let fleet: Fleet;
 let ada: Person;
 
 beforeAll(async () => {
-  const [deadPort] = await freePorts(1);
+  const deadPort = await freePort();
   fleet = await Fleet.start({
     processes: [EDGE, 'project', 'file', 'notification'],
     strayUrls: { file: `https://127.0.0.1:${deadPort}` },

@@ -16,9 +16,10 @@ import pg from 'pg';
 import { canEnter } from '../postgres/account.ts';
 import { memoryFolder } from '../postgres/memory-folder.ts';
 import { signalAll, until } from '../postgres/processes.ts';
+import { freePort } from '../test/free-ports.ts';
 import { CHECKOUT } from './app-process.ts';
 import { identityOf, isAlive } from './file-lock.mjs';
-import { freePort, LauncherRun, PATIENCE_MS, type RunOptions } from './testing/launcher-run.ts';
+import { LauncherRun, PATIENCE_MS, type RunOptions } from './testing/launcher-run.ts';
 
 jest.setTimeout(2 * PATIENCE_MS);
 

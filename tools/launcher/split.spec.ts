@@ -4,7 +4,8 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from '../postgres/processes.ts';
-import { freePort, freeRange, LauncherRun, PATIENCE_MS, type RunOptions } from './testing/launcher-run.ts';
+import { freePort, freeRange } from '../test/free-ports.ts';
+import { LauncherRun, PATIENCE_MS, type RunOptions } from './testing/launcher-run.ts';
 
 const SERVICES = ['auth', 'user', 'project', 'file', 'notification'];
 const ALL = ['gateway', ...SERVICES];

@@ -1,11 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePorts, freeRange } from './free-ports.ts';
 import { familyOf, stillRunning } from './process-tree.ts';
 import type { StepContext } from './run-steps.ts';
 import { endAll } from './step-process.ts';
@@ -24,14 +23,6 @@ export interface ServerUnderTest {
   readonly env: Readonly<Record<string, string>>;
   /** @throws Error unless it ends cleanly and leaves no process behind */
   stop(context: Pick<StepContext, 'print'>): Promise<void>;
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports;
 }
 
 function machineEnv(): NodeJS.ProcessEnv {
@@ -100,18 +91,6 @@ function lastLog(dataDir: string): string {
   }
 }
 
-/** Free ports: one after the other, `count` of them, and others wherever they are. */
-async function freeRange(count: number, more: number): Promise<{ first: number; others: number[] }> {
-  for (;;) {
-    const [first = 0] = await freePorts(1);
-    const servers = Array.from({ length: count }, (_, i) => createServer().listen(first + i, '127.0.0.1'));
-    const listening = await Promise.allSettled(servers.map((server) => once(server, 'listening')));
-    const others = await freePorts(more);
-    await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))));
-    if (listening.every(({ status }) => status === 'fulfilled')) return { first, others };
-  }
-}
-
 const SERVICES = ['AUTH', 'USER', 'PROJECT', 'FILE', 'NOTIFICATION'];
 
 /**
@@ -129,8 +108,8 @@ export async function startPlatform(
   chmodSync(dataDir, 0o711);
   // The management ports of the services follow that of the edge.
   const managementPorts = split ? SERVICES.length + 1 : 1;
-  const { first: managementPort, others } = await freeRange(managementPorts, SERVICES.length + 1);
-  const [port, ...servicePorts] = others;
+  const managementPort = await freeRange(managementPorts);
+  const [port, ...servicePorts] = await freePorts(SERVICES.length + 1);
   const [adminEmail, adminPassword] = ['admin@example.test', `Lantern-${randomBytes(9).toString('base64url')}`];
   const env = {
     ...machineEnv(),
@@ -166,7 +145,8 @@ export async function startPlatform(
 }
 
 function tell(launcher: Launcher, dataDir: string, print: (line: string) => void): void {
-  for (const line of `${launcher.said}\n${lastLog(dataDir)}`.split('\n')) print(line);
+  // The launcher last: it says in a sentence what went wrong.
+  for (const line of `${lastLog(dataDir)}\n${launcher.said}`.split('\n')) print(line);
 }
 
 async function stopPlatform(launcher: Launcher, dataDir: string, print: (line: string) => void): Promise<void> {

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { freePorts, PATIENCE_MS } from './conditions.js';
+import { freePorts } from '../../../tools/test/free-ports.js';
+import { PATIENCE_MS } from './conditions.js';
 import { Instance, runPlatform } from './instance.js';
 
 const localCa = resolve(import.meta.dirname, '../../../tools/local-ca/main.ts');

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { processesIn, until } from '../../postgres/processes.ts';
+import { freePort } from '../../test/free-ports.ts';
 import { type LockRecord, parseRecord } from '../file-lock.mjs';
 
 /** Generous, because a busy machine takes its time; nothing waits for it when all is well. */
@@ -16,33 +16,6 @@ export interface Answer {
   readonly umask: number;
   readonly env: Record<string, string | undefined>;
   readonly args: string[];
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  return new Promise((resolve) => {
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
-}
-
-/** The first of so many ports in a row that nobody listens on. */
-export async function freeRange(count: number): Promise<number> {
-  for (;;) {
-    const first = await freePort();
-    const free = await Promise.all(Array.from({ length: count }, (_, i) => isFree(first + i)));
-    if (free.every(Boolean)) return first;
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  const server = createServer();
-  return new Promise((resolve) => {
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
 }
 
 /** One run of the launcher around the stand-in application, as a process of its own. */
