@@ -212,6 +212,9 @@ describe('a stream', () => {
     expect(changes()).toBe('lost opened');
     first.response.end();
     await eventually(() => changes() === 'lost opened lost', 'it is lost');
+    const before = followers.length;
+    await eventually(() => followers.length > before + 2, 'it tries on');
+    expect(changes()).toBe('lost opened lost');
     serve = (response) => response.writeHead(200, head).flushHeaders();
     await eventually(() => changes().endsWith('opened'), 'it is back');
     tell(1);

@@ -38,6 +38,8 @@ export class RemoteStream implements StreamHearer {
   private beats: NodeJS.Timeout | undefined;
   private failures = 0;
   private down = false;
+  /** The follower knows that nothing is told; it is no news a second time. */
+  private lost = true;
   private closed = false;
   private listener: (entry: unknown) => void = () => undefined;
   private watch: StreamWatch | undefined;
@@ -58,6 +60,7 @@ export class RemoteStream implements StreamHearer {
     this.last?.finish();
     if (this.down) this.options.logger?.info(`The stream ${this.options.what} is back`);
     this.down = false;
+    this.lost = false;
     this.watch?.opened();
   }
 
@@ -128,6 +131,8 @@ export class RemoteStream implements StreamHearer {
       this.down = true;
       this.options.logger?.warn(`The stream ${this.options.what} is lost; it will be followed again`, { error: cause });
     }
+    if (this.lost) return;
+    this.lost = true;
     this.watch?.lost();
   }
 }
