@@ -23,7 +23,7 @@ export default {
   // A busy machine takes its time; nothing waits for this when all is well.
   testTimeout: 30_000,
   testRegex: '\\.spec\\.ts$',
-  // What kills, fills or waits for long (`*.long.spec.ts`) and what needs more servers is for `npm run verify`.
+  // What kills, fills, waits for long or starts whole processes (`*.long.spec.ts`) and what needs more servers is for `npm run verify`.
   testPathIgnorePatterns: [
     ...['/node_modules/', '/dist/', '/test/acceptance/', '/test/readme/', '/test/verify/'],
     '\\.long\\.spec\\.ts$',

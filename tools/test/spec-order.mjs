@@ -3,13 +3,16 @@
  * one worker at the end. Without this a fresh clone, which remembers no times, goes by the sizes of the files.
  */
 const FIRST = [
-  'tools/launcher/launcher.spec.ts',
-  'test/process/flags.spec.ts',
-  'apps/notification/src/mail/deliver-mail.job.spec.ts',
-  'tools/postgres/embedded.spec.ts',
-  'tools/postgres/shared-test-database.spec.ts',
+  'tools/launcher/launcher.long.spec.ts',
+  'tools/launcher/bootstrap.long.spec.ts',
+  'test/process/flags.long.spec.ts',
+  'apps/notification/src/mail/deliver-mail.job.long.spec.ts',
+  'tools/postgres/embedded.long.spec.ts',
+  'apps/notification/src/stream/inbox-streams.spec.ts',
+  'libs/clients/src/remote-stream.spec.ts',
+  'libs/database/src/shared-connections.spec.ts',
+  'apps/gateway/test/websocket.spec.ts',
   'tools/check/main.spec.ts',
-  'tools/launcher/bootstrap.spec.ts',
   'libs/observability/src/log-destination.spec.ts',
 ];
 
