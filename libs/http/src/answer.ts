@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { AppError } from '@nexus/kernel';
+import { type AppError, atEndOfTurn } from '@nexus/kernel';
 import type { Exchange } from './exchange.js';
 import { lingerOnClose } from './lingering-close.js';
 
@@ -51,13 +51,13 @@ export function writeAnswer(
   if (body === undefined || bodiless(status)) {
     if (status !== 204 && status !== 304) headers.push('Content-Length', '0');
     response.writeHead(status, headers);
-    response.end();
+    atEndOfTurn(() => response.end());
     return;
   }
   headers.push('Content-Type', contentType, 'Content-Length', String(Buffer.byteLength(body)));
   response.writeHead(status, headers);
-  if (request.method === 'HEAD') response.end();
-  else response.end(body);
+  if (request.method === 'HEAD') atEndOfTurn(() => response.end());
+  else atEndOfTurn(() => response.end(body));
 }
 
 /** The body of an error answer, in the one format. */

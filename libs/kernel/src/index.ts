@@ -21,6 +21,7 @@ export {
 export type { CallContext, TraceContext } from './call-context.js';
 export { type Clock, systemClock } from './clock.js';
 export { type CursorPosition, decodeCursor, encodeCursor, type Page } from './cursor.js';
+export { atEndOfTurn } from './end-of-turn.js';
 export { errors } from './errors.js';
 export { isUuid, isUuidV4, randomHex, randomToken, uuidv4, uuidv7 } from './id.js';
 export { remembered } from './remembered.js';

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { atEndOfTurn } from '@nexus/kernel';
 import { errors } from 'undici';
 import { AnswerFault, type AnswerHead, type Fields } from './answer-head.js';
 import { AnswerParser, type AnswerSink } from './answer-parser.js';
@@ -78,6 +79,14 @@ export class LeanConnection implements AnswerSink, Carrier {
     this.#parser.begin(request.plain.toHead);
     this.#heardAt = this.owner.tick;
     if (request.paused) this.pause();
+    atEndOfTurn(() => this.#write(request));
+    request.sent();
+    return true;
+  }
+
+  #write(request: LeanRequest): void {
+    // It may have come to nothing since.
+    if (this.#request !== request) return;
     const { head, body } = request.plain;
     const { socket } = this;
     if (body === undefined) socket.write(head, 'latin1');
@@ -88,8 +97,6 @@ export class LeanConnection implements AnswerSink, Carrier {
       socket.write(body);
       socket.uncork();
     }
-    request.sent();
-    return true;
   }
 
   /** What the socket has read; `bytes` belongs to whoever calls. */

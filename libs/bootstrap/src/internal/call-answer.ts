@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { wireHeaders } from '@nexus/clients';
 import { errorBody, lingerOnClose } from '@nexus/http';
-import type { AppError } from '@nexus/kernel';
+import { type AppError, atEndOfTurn } from '@nexus/kernel';
 
 const FIXED = ['Content-Type', 'application/json; charset=utf-8', 'Cache-Control', 'no-store'];
 
@@ -22,7 +22,7 @@ function write(
   }
   headers.push('Content-Length', String(Buffer.byteLength(body)));
   response.writeHead(status, headers);
-  response.end(body);
+  atEndOfTurn(() => response.end(body));
 }
 
 /** Answers a call with what its provider gave. */
