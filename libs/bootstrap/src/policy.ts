@@ -131,6 +131,8 @@ function finished(parts: PolicyParts, logged: RequestLogMode, exchange: Exchange
     status,
     durationMicros: Math.round(durationMs * 1000),
     requestId: exchange.id,
+    // What a client or a gateway sent, `front` has looked at.
+    idsChecked: true,
     traceId: exchange.trace.traceId,
     spanId: exchange.trace.spanId,
     actorId: exchange.actor.kind === 'anonymous' ? undefined : exchange.actor.id,

@@ -31,6 +31,21 @@ export function commonHeaders(exchange: Exchange): string[] {
 }
 
 /**
+ * Lets an answer whose head is made leave as a whole: with all others of this turn of the event loop, see
+ * {@link atEndOfTurn}. A refusal, what comes before the end of its request, and the last answer of a connection leave at
+ * once: what is still to happen to that connection in this turn must find them gone.
+ *
+ * @param body absent for none
+ * @param encoding of a text
+ */
+export function endAnswer(exchange: Exchange, body?: Buffer | string, encoding: BufferEncoding = 'utf8'): void {
+  const { response, request, defaults } = exchange;
+  const end = () => void (body === undefined ? response.end() : response.end(body, encoding));
+  if (response.statusCode >= 400 || exchange.close || defaults.closing || !request.complete) end();
+  else atEndOfTurn(end);
+}
+
+/**
  * Writes a whole answer. The only place that does, so that every answer carries the same headers whatever layer
  * gave it. Does nothing when an answer is already under way.
  *
@@ -51,13 +66,12 @@ export function writeAnswer(
   if (body === undefined || bodiless(status)) {
     if (status !== 204 && status !== 304) headers.push('Content-Length', '0');
     response.writeHead(status, headers);
-    atEndOfTurn(() => response.end());
+    endAnswer(exchange);
     return;
   }
   headers.push('Content-Type', contentType, 'Content-Length', String(Buffer.byteLength(body)));
   response.writeHead(status, headers);
-  if (request.method === 'HEAD') atEndOfTurn(() => response.end());
-  else atEndOfTurn(() => response.end(body));
+  endAnswer(exchange, request.method === 'HEAD' ? undefined : body);
 }
 
 /** The body of an error answer, in the one format. */

@@ -22,7 +22,7 @@ function run(): void {
  * Written one by one between the reads, each message wakes whoever sleeps on it: another process on this machine is put
  * on its processor, answers, and sleeps again, once for each message. Written together, the first one wakes it and the
  * others find it at work. A gateway between a client and a service on one machine takes 0.7 of the CPU time per request
- * (bench/results.md, `end of turn`), and no message waits for more than the work that was due before it anyway.
+ * (nginx on the same machine as the service), and no message waits for more than the work that was due before it anyway.
  */
 export function atEndOfTurn(action: () => void): void {
   if (due.push(action) === 1) setImmediate(run);

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { remembered } from '@nexus/kernel';
 import { loggedUrl, plainUrl } from './logged-url.js';
 import { ECS_VERSION, EcsLogger, isoTime, type Logger, type RecordLevel } from './logger.js';
 import { isPlain } from './redaction.js';
@@ -24,6 +25,8 @@ export interface RequestRecord {
   /** Bytes of the answer's body. */
   readonly bytes?: number;
   readonly requestId: string;
+  /** Whether request, trace and span id were made here or checked when they came: digits, `a` to `f` and dashes. */
+  readonly idsChecked?: boolean;
   readonly traceId?: string;
   readonly spanId?: string;
   /** User id, or `service:<name>`. */
@@ -194,6 +197,12 @@ function isPlainId(id: string | undefined): boolean {
   return id === undefined || HEX_ID.test(id);
 }
 
+/** Those who are signed in send many requests each. */
+const isPlainActor = remembered((id) => (id.startsWith('service:') ? isPlainWord(id) : isPlainId(id)), {
+  entries: 4_096,
+  length: 64,
+});
+
 /** The finished line, or `undefined` when some value needs escaping, cutting or cleaning. */
 function fastLine(logger: EcsLogger, level: RecordLevel, request: RequestRecord): string | undefined {
   const fixed = fixedOf(logger);
@@ -202,7 +211,8 @@ function fastLine(logger: EcsLogger, level: RecordLevel, request: RequestRecord)
   const url = text && plainUrl(request.url, request.route);
   if (text === undefined || url === undefined) return undefined;
   const { requestId, traceId, spanId, actorId, clientAddress, bytes } = request;
-  if (!isPlainId(requestId) || !isPlainId(traceId) || !isPlainId(spanId)) return undefined;
+  const plain = request.idsChecked || (isPlainId(requestId) && isPlainId(traceId) && isPlainId(spanId));
+  if (!plain) return undefined;
   let line =
     `{"log.level":"${level}","@timestamp":"${isoTime(logger.clock.now())}${text.head}` +
     `${nanoseconds(request.durationMicros)},"http.request.id":"${requestId}","url.path":"${url.path}"`;
@@ -211,7 +221,7 @@ function fastLine(logger: EcsLogger, level: RecordLevel, request: RequestRecord)
   if (traceId !== undefined) line += `,"trace.id":"${traceId}"`;
   if (spanId !== undefined) line += `,"span.id":"${spanId}"`;
   if (actorId !== undefined) {
-    if (!(actorId.startsWith('service:') ? isPlainWord(actorId) : isPlainId(actorId))) return undefined;
+    if (!isPlainActor(actorId)) return undefined;
     line += `,"user.id":"${actorId}"`;
   }
   if (clientAddress !== undefined) {

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
-import { commonHeaders, type Exchange, writeError } from '@nexus/http';
-import { type AppError, atEndOfTurn, errors } from '@nexus/kernel';
+import { commonHeaders, type Exchange, endAnswer, writeError } from '@nexus/http';
+import { type AppError, errors } from '@nexus/kernel';
 import type { Dispatcher } from 'undici';
 import { answerFields, isFramed, trailerFields } from './answer-fields.js';
 import { bytesPassed } from './passing-bytes.js';
@@ -154,7 +154,7 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     const bodiless = toHead || status === 204 || status === 304;
     // RFC 9110 §8.6: never with a 204.
     this.writeHead(bodiless && status !== 204, bodiless ? undefined : body.length);
-    atEndOfTurn(() => response.end(body, 'latin1'));
+    endAnswer(exchange, bodiless ? undefined : body, 'latin1');
   }
 
   /** First code of an error in the one format; an answer to HEAD is judged by its fields. */

@@ -7,6 +7,14 @@ import type { Step } from './chain.js';
 /** RFC 6750 §2.1; what the token is made of, the verifier checks. */
 const BEARER = /^Bearer +/i;
 
+/** @returns undefined for another scheme */
+function tokenOf(authorization: string): string | undefined {
+  // As nearly everybody writes it.
+  if (authorization.startsWith('Bearer ') && authorization[7] !== ' ') return authorization.slice(7);
+  const scheme = BEARER.exec(authorization);
+  return scheme === null ? undefined : authorization.slice(scheme[0].length);
+}
+
 function accept(exchange: Exchange, token: string, actor: UserActor): 'continue' {
   exchange.actor = actor;
   exchange.credential = token;
@@ -30,9 +38,8 @@ export function credentials(verifier: AccessTokenVerifier): Step {
       if (apiKey !== undefined) return refuse(exchange, errors.unauthenticated({ headers: challenge() }));
       return 'continue';
     }
-    const scheme = BEARER.exec(authorization);
-    if (scheme === null) return refuse(exchange, errors.token_invalid({ headers: challenge('invalid_token') }));
-    const token = authorization.slice(scheme[0].length);
+    const token = tokenOf(authorization);
+    if (token === undefined) return refuse(exchange, errors.token_invalid({ headers: challenge('invalid_token') }));
     try {
       const actor = verifier.verify(token);
       if (!(actor instanceof Promise)) return accept(exchange, token, actor);

@@ -15,14 +15,16 @@ function write(
   closing: boolean,
 ): void {
   if (response.headersSent || response.destroyed) return;
-  if (closing || !request.complete) {
+  const isLast = closing || !request.complete;
+  if (isLast) {
     headers.push('Connection', 'close');
     // Closing on a body that still comes would take the answer with it.
     if (!request.complete) lingerOnClose(request);
   }
   headers.push('Content-Length', String(Buffer.byteLength(body)));
   response.writeHead(status, headers);
-  atEndOfTurn(() => response.end(body));
+  if (isLast) response.end(body);
+  else atEndOfTurn(() => response.end(body));
 }
 
 /** Answers a call with what its provider gave. */
