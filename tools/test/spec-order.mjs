@@ -8,7 +8,7 @@ const FIRST = [
   'test/process/flags.long.spec.ts',
   'apps/notification/src/mail/deliver-mail.job.long.spec.ts',
   'tools/postgres/embedded.long.spec.ts',
-  'apps/notification/src/stream/inbox-streams.spec.ts',
+  'apps/notification/src/stream/inbox-streams.long.spec.ts',
   'libs/clients/src/remote-stream.spec.ts',
   'libs/database/src/shared-connections.spec.ts',
   'apps/gateway/test/websocket.spec.ts',
