@@ -83,8 +83,10 @@ jestFs.readFileSync = (/** @type {string} */ path, /** @type {unknown} */ option
 setFlagsFromString('--expose-gc');
 const collect = vm.runInNewContext('gc');
 setFlagsFromString('--no-expose-gc');
-/** Observers of the test file that runs. prom-client's never ends, and would keep the file's memory. */
-/** @type {Set<PerformanceObserver>} */
+/**
+ * Observers of the test file that runs. prom-client's never ends, and would keep the file's memory.
+ * @type {Set<PerformanceObserver>}
+ */
 const observers = new Set();
 const { observe } = PerformanceObserver.prototype;
 

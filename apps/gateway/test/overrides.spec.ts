@@ -33,10 +33,7 @@ async function apply(content: { operations?: object; routes?: object[] }): Promi
   const name = `mark-${versions}`;
   const mark = { name, path: `/${name}`, upstreams: [one.url], access: 'public' };
   await write({ ...content, routes: [...(content.routes ?? []), mark] });
-  const deadline = Date.now() + 10_000;
-  while ((await get(`/${name}`)).status !== 200) {
-    if (Date.now() > deadline) throw new Error(`Not in force: ${logged().slice(-3).join('\n')}`);
-  }
+  await eventually(async () => (await get(`/${name}`)).status === 200, `${name} is in force`);
 }
 
 beforeAll(async () => {

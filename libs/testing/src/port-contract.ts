@@ -39,10 +39,13 @@ type Subscribe = (listener: (entry: unknown) => void) => () => void;
 const PATIENCE_MS = 10_000;
 
 /** Waits until something holds. @throws Error when it does not within ten seconds */
-export async function eventually(holds: () => boolean, what: string): Promise<void> {
+export async function eventually(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
   const end = performance.now() + PATIENCE_MS;
-  while (!holds()) {
-    if (performance.now() > end) throw new Error(`It did not happen in time: ${what}`);
+  for (;;) {
+    // The last look begins after the end: what the machine alone held up has happened by then.
+    const isLast = performance.now() > end;
+    if (await holds()) return;
+    if (isLast) throw new Error(`It did not happen in time: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
