@@ -10,7 +10,7 @@ export const LIB_RANKS = [
   // Every lib to the right declares a config slice, observability too.
   ['config'],
   ['observability'],
-  ['secrets', 'resilience'],
+  ['secrets', 'resilience', 'redis'],
   ['database', 'caching'],
   ['messaging'],
   ['search', 'audit'],

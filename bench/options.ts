@@ -37,7 +37,7 @@ export const USAGE = `npm run bench -- [options]
   --only=a,b          of ${SELECTABLE_NAMES.join(', ')}
   --quick             one short round: shows that everything runs, its figures mean nothing
   --check             exit code 1 when a target is missed
-  --references-only   (a) and (b) alone: calibrates the harness
+  --references-only   what needs neither Nexus nor its tables, alone: calibrates the harness
   --profile=NAME      one sample of Nexus under this scenario, with a CPU profile: prints where the time goes
   --main=FILE         entry of the build to measure (default: dist/apps/main.js)
   --out=FILE          where the report goes (default: bench/results.md, for complete runs of at least 5 rounds);

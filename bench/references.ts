@@ -7,7 +7,13 @@ import type { Cores } from './machine.ts';
 import type { ContestantName, ReferenceData } from './scenarios.ts';
 import { HOST, ServedProcess } from './served-process.ts';
 
-const REFERENCE_NAMES = ['raw-fastify', 'nest-hello', 'raw-fastify-pg'] as const satisfies ContestantName[];
+const REFERENCE_NAMES = [
+  'raw-fastify',
+  'nest-hello',
+  'raw-fastify-pg',
+  'fastify-schema',
+  'node-http',
+] as const satisfies ContestantName[];
 export type ReferenceName = (typeof REFERENCE_NAMES)[number];
 
 /** Whether it answers by itself, with what Nexus answered. */

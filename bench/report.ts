@@ -18,8 +18,9 @@ export interface Report {
   finalRss: ReadonlyMap<ContestantName, number>;
   /** Statements per request, by scenario and contestant. */
   statements: { scenario: ScenarioName; contestant: ContestantName; statements: StatementCount[] }[];
-  /** Sections of what is measured otherwise, as Markdown. */
+  /** Sections of what is measured otherwise, as Markdown: of the gateway, and of the cache. */
   trials: string[];
+  cacheTrials: string[];
   runMinutes: number;
 }
 
@@ -90,6 +91,7 @@ export function markdownReport(report: Report): string {
     '## Scenarios',
     ...report.results.filter((result) => !isGateway(result)).map(scenarioSection),
     ...(gateway.length === 0 ? [] : ['## Gateway', ...gateway]),
+    ...(report.cacheTrials.length === 0 ? [] : ['## Cache', ...report.cacheTrials]),
     '## Statements per request',
     'As PostgreSQL counted them. Statements that run less than once per request are background work and left out.',
     ...report.statements.map(statementSection),

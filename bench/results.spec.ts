@@ -67,6 +67,9 @@ describe('results', () => {
     expect(verdict('b', 1.2, bounds)).toMatchObject({ met: true, ambitionMet: true });
     expect(verdictTable([verdict('c', 1.6, { ...bounds, informative: true })])).toMatch(/\(≤ 1\.50\) \| +no \|/);
     expect(verdictTable([verdict('d', 1.6, bounds)])).toMatch(/ ≤ 1\.50 \| \*\*no\*\* \|/);
+    const least = { target: 1.2, ambition: 1.5, atLeast: true };
+    expect(verdict('e', 1.3, least)).toMatchObject({ met: true, ambitionMet: false, target: '≥ 1.20' });
+    expect(verdict('f', 1.1, least)).toMatchObject({ met: false, ambitionMet: false, ambition: '≥ 1.50' });
   });
 
   it('leaves out ratios to those who did not take part', () => {
@@ -91,13 +94,14 @@ describe('results', () => {
         { scenario: 'get-by-key', contestant: 'nexus', statements: [{ id: '1', text: 'SELECT `1`', perRequest: 1 }] },
       ],
       trials: ['### A trial of its own'],
+      cacheTrials: ['### A trial of caches'],
       runMinutes: 9.5,
     });
     expect(report).toContain('`npm run bench` on 2026-01-02; 2 cores.');
     expect(report).toContain('- Nexus: 200 MB → 210 MB');
     expect(report).toContain('**1.50** (spread 0 %)');
     expect(report).toContain("- 1 × `SELECT '1'`");
-    expect(report).toMatch(/^## Gateway\n\n### A trial of its own$/m);
+    expect(report).toMatch(/^## Gateway\n\n### A trial of its own\n\n## Cache\n\n### A trial of caches$/m);
     expect(report).not.toMatch(/\/(home|root|tmp|work)\//);
   });
 });

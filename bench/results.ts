@@ -103,20 +103,29 @@ function row(contestant: ContestantName, samples: readonly Sample[]): Row {
   };
 }
 
-/** Holds a figure against its bounds. @param unit written behind every number */
+/** Holds a figure against its bounds: upper ones, unless it is `atLeast`. `unit` is written behind every number. */
 export function verdict(
   what: string,
   measured: number,
-  bounds: { target: number; ambition?: number; informative?: boolean; digits?: number; unit?: string },
+  bounds: {
+    target: number;
+    ambition?: number;
+    atLeast?: boolean;
+    informative?: boolean;
+    digits?: number;
+    unit?: string;
+  },
 ): Verdict {
-  const { target, ambition, informative, digits = 2, unit = '' } = bounds;
+  const { target, ambition, atLeast = false, informative, digits = 2, unit = '' } = bounds;
   const text = (value: number) => `${value.toFixed(digits)}${unit}`;
+  const bound = (value: number) => `${atLeast ? '≥' : '≤'} ${text(value)}`;
+  const meets = (value: number) => (atLeast ? measured >= value : measured <= value);
   return {
     what,
     measured: text(measured),
-    target: `≤ ${text(target)}`,
-    met: measured <= target,
-    ...(ambition === undefined ? {} : { ambition: `≤ ${text(ambition)}`, ambitionMet: measured <= ambition }),
+    target: bound(target),
+    met: meets(target),
+    ...(ambition === undefined ? {} : { ambition: bound(ambition), ambitionMet: meets(ambition) }),
     ...(informative === true ? { informative } : {}),
   };
 }

@@ -1,6 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import type { Arena } from './arena.ts';
+import { judgeReads, measureReads, readSection } from './cache-get/cache-get.ts';
+import { judgePolicies, measurePolicies, policySection } from './cache-policy/cache-policy.ts';
 import { GATEWAY_SCENARIOS } from './gateway/gateway-scenarios.ts';
 import { judgeUploads, measureUploads, uploadSection } from './gateway/upload.ts';
 import { type Cores, machineFacts, rssMb, takeCores } from './machine.ts';
@@ -26,9 +28,12 @@ import { judgeTokenChecks, measureTokenChecks, tokenCheckSection } from './token
 const FIRST_WARMUP = 5;
 const UPLOAD_BYTES = 1_000_000_000;
 const QUICK_UPLOAD_BYTES = 50_000_000;
-/** CPU time of one sample of token checks, in ms. */
+/** CPU time of one sample of token checks or reads, in ms. */
 const CHECK_MS = 500;
 const QUICK_CHECK_MS = 100;
+/** The same of each of the three figures of a policy. */
+const POLICY_MS = 200;
+const QUICK_POLICY_MS = 50;
 /** Bounds of T1's second half. */
 const HANDSHAKES = { target: 10, ambition: 2 };
 
@@ -48,6 +53,7 @@ class Run {
   readonly #samples: Sample[] = [];
   readonly #verdicts: Verdict[] = [];
   readonly #trials: string[] = [];
+  readonly #cacheTrials: string[] = [];
   #statements: Report['statements'] = [];
   /** Of the measured time of `gateway-mtls`. */
   #handshakes = 0;
@@ -74,6 +80,8 @@ class Run {
     await this.#takeSamples(gateway);
     if (uploads) await this.#measureUploads();
     if (!referencesOnly && this.#wants('token-check')) await this.#checkTokens();
+    if (!referencesOnly && this.#wants('cache-get')) await this.#readCaches();
+    if (!referencesOnly && this.#wants('cache-policy')) await this.#comparePolicies();
     return this.#report([...product, ...gateway]);
   }
 
@@ -162,6 +170,24 @@ class Run {
     this.#trials.push(tokenCheckSection(samples));
   }
 
+  async #readCaches(): Promise<void> {
+    const { main, rounds, quick } = this.#options;
+    log('reading from caches');
+    const ms = quick ? QUICK_CHECK_MS : CHECK_MS;
+    const samples = await measureReads({ main, cores: this.#cores, rounds, ms });
+    this.#verdicts.push(...judgeReads(samples));
+    this.#cacheTrials.push(readSection(samples));
+  }
+
+  async #comparePolicies(): Promise<void> {
+    const { main, rounds, quick } = this.#options;
+    log('comparing cache policies');
+    const ms = quick ? QUICK_POLICY_MS : POLICY_MS;
+    const results = await measurePolicies({ main, cores: this.#cores, rounds, ms });
+    this.#verdicts.push(judgePolicies(results));
+    this.#cacheTrials.push(policySection(results));
+  }
+
   #report(scenarios: readonly Scenario[]): boolean {
     const arena = this.#arena;
     const { options, samples } = { options: this.#options, samples: this.#samples };
@@ -187,9 +213,10 @@ class Run {
       finalRss: new Map([...arena.contestants].map(([name, { pids }]) => [name, sum(pids.map(rssMb))])),
       statements: this.#statements,
       trials: this.#trials,
+      cacheTrials: this.#cacheTrials,
       runMinutes: (performance.now() - startedAt) / 60_000,
     };
-    const sections = [...results.map(scenarioSection), ...this.#trials, verdictTable(verdicts)];
+    const sections = [...results.map(scenarioSection), ...this.#trials, ...this.#cacheTrials, verdictTable(verdicts)];
     process.stdout.write(`\n${sections.join('\n\n')}\n`);
     for (const { scenario, contestant, kind, count } of errorKinds(samples))
       log(`${scenario}, ${contestant}: ${count} × ${kind}`);

@@ -9,7 +9,7 @@ export const GATEWAY_SCENARIO_NAMES = ['proxied-get', 'mtls-get', 'split-get'] a
 export type GatewayScenarioName = (typeof GATEWAY_SCENARIO_NAMES)[number];
 
 /** What is no matter of CPU per request. */
-export const TRIAL_NAMES = ['token-check', 'slow-upload'] as const;
+export const TRIAL_NAMES = ['token-check', 'slow-upload', 'cache-get', 'cache-policy'] as const;
 export type TrialName = (typeof TRIAL_NAMES)[number];
 
 export type ScenarioName = ProductScenarioName | GatewayScenarioName;
@@ -22,6 +22,8 @@ export const CONTESTANT_TITLES = {
   'raw-fastify': '(a) raw Fastify, same JSON',
   'nest-hello': '(b) Nest on Fastify, same JSON',
   'raw-fastify-pg': '(c) raw Fastify + pg, same statements',
+  'fastify-schema': '(d) Fastify with a response schema, same JSON',
+  'node-http': '(e) raw node:http, same bytes from a Buffer',
   gateway: 'Nexus gateway',
   'gateway-plain': 'Nexus gateway, plain upstream',
   'gateway-mtls': 'Nexus gateway, mTLS upstream',
@@ -88,11 +90,13 @@ export const PRODUCT_SCENARIOS: readonly Scenario[] = [
     name: 'cached-get',
     title: 'GET a project: authenticated, rate-limited, from the cache',
     connections: 64,
-    contestants: ['nexus', 'raw-fastify', 'nest-hello'],
+    contestants: ['nexus', 'raw-fastify', 'nest-hello', 'fastify-schema', 'node-http'],
     // The last one judges the harness itself.
     ratios: [
       nexusAgainst('raw-fastify'),
       nexusAgainst('nest-hello', 1.6),
+      { ...nexusAgainst('fastify-schema', 1.15), id: 'C1', ambition: 1 },
+      { ...nexusAgainst('node-http', 1.6), id: 'C2', ambition: 1.35 },
       { of: 'nest-hello', against: 'raw-fastify' },
     ],
   },

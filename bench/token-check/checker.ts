@@ -1,3 +1,4 @@
+import { cpuMicrosOf, obeyTrial } from '../trial/obedience.ts';
 import type { CheckCommand, CheckEvent, TokenCase } from './protocol.ts';
 
 const CHECKS_PER_TURN = 5_000;
@@ -13,7 +14,7 @@ export function serveChecks(prepare: (of: TokenCase, main: string) => Promise<(t
   let check: ((token: string) => boolean) | undefined;
   let fields: string[] = [];
 
-  async function obey(command: CheckCommand): Promise<CheckEvent> {
+  obeyTrial<CheckCommand, CheckEvent>(async (command) => {
     if (command.type === 'prepare') {
       check = await prepare(command.of, command.main);
       const bytes = Buffer.from(PREFIX + command.of.token);
@@ -21,35 +22,15 @@ export function serveChecks(prepare: (of: TokenCase, main: string) => Promise<(t
       return { type: 'prepared' };
     }
     if (check === undefined) throw new Error('"sample" before "prepare"');
-    return sample(check, command.ms);
-  }
+    const known = check;
+    const micros = await cpuMicrosOf(() => checkAll(known), CHECKS_PER_TURN, command.ms);
+    return { type: 'sampled', micros };
+  });
 
-  /** Until `ms` of CPU time are used; other work (a beat of the stream) gets its turns between. */
-  async function sample(known: (token: string) => boolean, ms: number): Promise<CheckEvent> {
-    const start = process.cpuUsage();
-    let checks = 0;
-    for (;;) {
-      for (let turn = 0; turn < CHECKS_PER_TURN; turn += 1) {
-        const field = fields[turn % COPIES] as string;
-        if (!known(field.slice(PREFIX.length))) throw new Error('the token was not taken for what it is');
-      }
-      checks += CHECKS_PER_TURN;
-      const { user, system } = process.cpuUsage(start);
-      const micros = user + system;
-      if (micros >= ms * 1000) return { type: 'sampled', micros: micros / checks, checks };
-      await new Promise(setImmediate);
+  function checkAll(known: (token: string) => boolean): void {
+    for (let turn = 0; turn < CHECKS_PER_TURN; turn += 1) {
+      const field = fields[turn % COPIES] as string;
+      if (!known(field.slice(PREFIX.length))) throw new Error('the token was not taken for what it is');
     }
   }
-
-  process.on('message', (command: CheckCommand) => {
-    obey(command).then(
-      (event) => process.send?.(event),
-      (error: unknown) => {
-        process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
-        process.exit(1);
-      },
-    );
-  });
-  process.on('disconnect', () => process.exit(0));
-  process.on('SIGINT', () => undefined);
 }

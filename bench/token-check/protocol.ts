@@ -10,4 +10,4 @@ export interface TokenCase {
 export type CheckCommand = { type: 'prepare'; of: TokenCase; main: string } | { type: 'sample'; ms: number };
 
 /** `micros`: CPU time of one check. */
-export type CheckEvent = { type: 'prepared' } | { type: 'sampled'; micros: number; checks: number };
+export type CheckEvent = { type: 'prepared' } | { type: 'sampled'; micros: number };

@@ -1,12 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { generateKeyPairSync, randomUUID, sign } from 'node:crypto';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import type { Cores } from '../machine.ts';
 import { markdownTable } from '../report.ts';
 import { type Verdict, verdict } from '../results.ts';
-import { childEnv, endChild } from '../served-process.ts';
-import { median, rotate, spread } from '../statistics.ts';
+import { median, spread } from '../statistics.ts';
+import { inTurns, TrialProcess } from '../trial/trial-process.ts';
 import type { CheckCommand, CheckEvent, TokenCase } from './protocol.ts';
 
 const CHECKERS = { 'own-verifier': 'Nexus, a known token', 'fast-jwt': 'fast-jwt with its cache' } as const;
@@ -46,23 +43,6 @@ export function tokenCase(): TokenCase {
   };
 }
 
-async function ask(child: ChildProcess, command: CheckCommand): Promise<CheckEvent> {
-  const ended = once(child, 'exit').then(() => {
-    throw new Error('a process that checks tokens ended early');
-  });
-  const answered = once(child, 'message') as Promise<[CheckEvent]>;
-  child.send(command);
-  const [event] = await Promise.race([answered, ended]);
-  return event;
-}
-
-function start(checker: Checker, cores: Cores | undefined): ChildProcess {
-  const pinned = cores === undefined ? [] : ['taskset', '-c', String(cores.subject)];
-  const file = fileURLToPath(new URL(`./${checker}.ts`, import.meta.url));
-  const [command, ...args] = [...pinned, process.execPath, file];
-  return spawn(command as string, args, { env: childEnv({}), stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-}
-
 /** Both check the same token, in turns. @param ms CPU time of one sample */
 export async function measureTokenChecks(options: {
   main: string;
@@ -71,24 +51,22 @@ export async function measureTokenChecks(options: {
   ms: number;
 }): Promise<CheckSample[]> {
   const { main, cores, ms } = options;
-  const children = new Map(NAMES.map((name) => [name, start(name, cores)]));
-  const of = tokenCase();
-  const samples: CheckSample[] = [];
-  try {
-    for (const child of children.values()) {
-      await ask(child, { type: 'prepare', of, main });
-      await ask(child, { type: 'sample', ms });
-    }
-    for (let round = 0; round < Math.max(MIN_ROUNDS, options.rounds); round += 1) {
-      for (const checker of rotate(NAMES, round)) {
-        const event = await ask(children.get(checker) as ChildProcess, { type: 'sample', ms });
-        if (event.type === 'sampled') samples.push({ checker, round, micros: event.micros });
-      }
-    }
-  } finally {
-    await Promise.all([...children.values()].map((child) => endChild(child)));
-  }
-  return samples;
+  const processes = new Map(
+    NAMES.map((name) => [
+      name,
+      new TrialProcess<CheckCommand, CheckEvent>(new URL(`./${name}.ts`, import.meta.url), cores),
+    ]),
+  );
+  const sample: CheckCommand = { type: 'sample', ms };
+  const answers = await inTurns({
+    processes,
+    before: [{ type: 'prepare', of: tokenCase(), main }, sample],
+    each: sample,
+    rounds: Math.max(MIN_ROUNDS, options.rounds),
+  });
+  return [...answers].flatMap(([checker, events]) =>
+    events.flatMap((event, round) => (event.type === 'sampled' ? [{ checker, round, micros: event.micros }] : [])),
+  );
 }
 
 const microsOf = (samples: readonly CheckSample[], checker: Checker) =>

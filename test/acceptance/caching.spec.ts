@@ -37,11 +37,27 @@ describe('Cache-Status', () => {
     expect(status(fresh)).not.toMatch(/\bhit\b/);
   });
 
-  test('errors are not kept', async () => {
+  test('that there is nothing to see is kept for a moment, with its own id for each answer', async () => {
     const [ada, bob] = await Promise.all([register(), register()]);
     const { id } = await createProject(ada);
-    (await bob.get(project(id))).is(404);
-    expect((await bob.get(project(id))).is(404).header('cache-status') ?? '').not.toMatch(/\bhit\b/);
+    const first = (await bob.get(project(id))).fails(404, 'project_not_found');
+    const second = (await bob.get(project(id))).fails(404, 'project_not_found');
+    expect(status(second)).toMatch(/\bhit\b/);
+    expect(second.required('x-request-id')).not.toBe(first.required('x-request-id'));
+    await addMember(ada, id, bob.id, 'viewer');
+    await eventually(
+      () => bob.get(project(id)),
+      (reply) => reply.status === 200,
+      { withinMs: AT_ONCE_MS, what: 'the project, seen by its new member' },
+    );
+  });
+
+  test('no other error is kept', async () => {
+    const ada = await register();
+    for (const _n of times(2)) {
+      const refused = (await ada.get('/api/v1/notifications?limit=0')).is(400);
+      expect(refused.header('cache-status') ?? '').not.toMatch(/\bhit\b/);
+    }
   });
 
   test('nobody in between may keep what is one person’s', async () => {

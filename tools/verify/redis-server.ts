@@ -42,14 +42,26 @@ function installRedis(): boolean {
 
 export interface RedisServer {
   readonly port: number;
+  /** `redis://127.0.0.1:<port>` */
+  readonly url: string;
+  /** Keeps it from doing anything, connections open (SIGSTOP), and lets it go on. */
+  freeze(): void;
+  thaw(): void;
   /** Runs `redis-cli` against the server and answers what it printed. */
   cli(...args: string[]): Promise<string>;
   stop(): Promise<void>;
 }
 
-/** Starts a server without persistence on 127.0.0.1 and waits until it answers. */
-export async function startRedis(binary: string, options: { cluster?: boolean } = {}): Promise<RedisServer> {
-  const [port, busPort] = await freePorts(2);
+/**
+ * Starts a server without persistence on 127.0.0.1 and waits until it answers.
+ * @param options `port` of one that was stopped, for another one in its place
+ */
+export async function startRedis(
+  binary: string,
+  options: { cluster?: boolean; port?: number } = {},
+): Promise<RedisServer> {
+  const [freePort, busPort] = await freePorts(2);
+  const port = options.port ?? (freePort as number);
   const folder = mkdtempSync(path.join(tmpdir(), 'nexus-redis-'));
   const server = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no'];
   const cluster = ['--cluster-enabled', 'yes', '--cluster-port', `${busPort}`, '--cluster-config-file', 'nodes.conf'];
@@ -69,7 +81,9 @@ export async function startRedis(binary: string, options: { cluster?: boolean } 
     await ended(child);
     rmSync(folder, { recursive: true, force: true });
   };
-  return { port, cli, stop };
+  const freeze = () => void child.kill('SIGSTOP');
+  const thaw = () => void child.kill('SIGCONT');
+  return { port, url: `redis://127.0.0.1:${port}`, freeze, thaw, cli, stop };
 }
 
 async function answering(child: ChildProcess): Promise<void> {
@@ -97,6 +111,8 @@ async function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const force = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
   child.kill('SIGTERM');
+  // One that is frozen ends once it goes on.
+  child.kill('SIGCONT');
   await once(child, 'exit');
   clearTimeout(force);
 }

@@ -16,8 +16,10 @@ export const authErrors = defineErrors('auth', {
   account_disabled: { status: 403, message: 'This account is deactivated.' },
   account_locked: { status: 403, message: 'This account is locked by an administrator.' },
   account_not_found: { status: 404, message: 'There is no such account.' },
+  api_key_not_found: { status: 404, message: 'You have no such API key.' },
   session_not_found: { status: 404, message: 'You have no such session.' },
   email_taken: { status: 409, message: 'An account with this e-mail address exists already.' },
+  api_key_limit_reached: { status: 409, message: 'You have as many API keys as one person can have. End one first.' },
   last_admin: { status: 409, message: 'The last administrator who can sign in must keep that role.' },
   too_many_failures: { status: 429, message: 'Too many failed attempts. Please wait before the next one.' },
 });

@@ -1,4 +1,5 @@
 import { defineService } from '@nexus/bootstrap';
+import { ApiKeys } from '@nexus/contracts';
 import { gatewayConfig } from './gateway.config.js';
 import { routesRule } from './routes/routes-rule.js';
 
@@ -7,6 +8,7 @@ export const gatewayService = defineService({
   name: 'gateway',
   port: 8080,
   module: async () => (await import('./gateway.module.js')).GatewayModule,
+  needs: [ApiKeys],
   config: [gatewayConfig],
   configRules: [routesRule],
   forwarder: async () => (await import('./proxy/forwarder.js')).createForwarder,

@@ -134,6 +134,13 @@ describe.each(ways)('a request %s', (_name, make) => {
     expect(seen.field('x-nexus-client-address')).toBe('127.0.0.1');
   });
 
+  test('carries an access token in place of an API key', async () => {
+    const seen = await seenFor(make(edge.apiKey));
+    expect(seen.field('authorization')).toMatch(/^Bearer [\w-]+\.[\w-]+\.[\w-]+$/);
+    expect(JSON.stringify(seen.fields)).not.toMatch(/x-api-key|nx_/i);
+    expect(JSON.stringify(edge.log.records())).not.toContain(edge.apiKey.slice('X-API-Key: '.length));
+  });
+
   test('has an id and a trace of the right form, whatever was sent', async () => {
     const parent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     const seen = await send(`X-Request-Id: ${'a'.repeat(300)}`, `Traceparent: ${parent}`, 'Tracestate: a=1');

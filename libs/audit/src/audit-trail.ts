@@ -25,10 +25,11 @@ export class AuditTrail {
 
   /**
    * Adds a record, in the transaction of the change (pass it), or alone for what changed nothing, such as a
-   * refused sign-in (pass the database).
+   * refused sign-in (pass the database). It names the API key that was used, where it was one.
    */
   async record(sql: Sql, ctx: CallContext, entry: AuditEntry): Promise<void> {
     const { actor } = ctx;
+    const byKey = actor.kind === 'user' && actor.keyId !== undefined ? { api_key: actor.keyId } : {};
     await sql.prepared(INSERT, [
       uuidv7(),
       this.service,
@@ -42,7 +43,7 @@ export class AuditTrail {
       ctx.userAgent?.slice(0, MAX_USER_AGENT) ?? null,
       ctx.requestId,
       ctx.trace.traceId,
-      JSON.stringify(entry.details ?? {}),
+      JSON.stringify({ ...entry.details, ...byKey }),
     ]);
   }
 }

@@ -50,6 +50,18 @@ describe('access tokens', () => {
     expect((verifier.verify(token) as UserActor).id).toBe(sub);
   });
 
+  test('one that was made for an API key says so, and is ended as the session that the key is', async () => {
+    const keyId = uuidv7();
+    const token = mint.token({ sid: keyId, api_key: keyId, scope: 'files:read projects:read', sv: 3 });
+    const scopes = ['files:read', 'projects:read'];
+    expect(await verifier.verify(token)).toMatchObject({ keyId, sessionId: keyId, scopes, sessionVersion: 3 });
+    expect(await verifier.verify(mint.token())).not.toHaveProperty('keyId');
+    expect(await code(mint.token({ api_key: 'no uuid' }))).toBe('token_invalid');
+    mint.revoke(keyId, 4);
+    expect(await code(token)).toBe('session_ended');
+    expect(await code(mint.token({ sid: keyId, api_key: keyId, sv: 4 }))).toBe('accepted');
+  });
+
   test('another algorithm, key, issuer or a future one is invalid', async () => {
     const foreign = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
     expect(await code(mint.token({ alg: 'none' }))).toBe('token_invalid');

@@ -31,6 +31,8 @@ const claims = z.object({
   sv: z.number().int(),
   role: z.enum(ROLES),
   scope: z.string(),
+  /** The API key that it was given for; it is the session, too. */
+  api_key: z.uuid().optional(),
   amr: z.array(z.string()),
   exp: z.number().int(),
   iat: z.number().int(),
@@ -121,6 +123,7 @@ export class AccessTokenVerifier {
         sessionVersion: held.sv,
         scopes: held.scope === '' ? [] : held.scope.split(' '),
         amr: held.amr,
+        ...(held.api_key === undefined ? {} : { keyId: held.api_key }),
       }),
       expiresAt: held.exp * 1000,
       recheckAt: Math.min(held.exp * 1000, now + RECHECK_MS),

@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { SetMetadata } from '@nestjs/common';
 import type { Role } from '@nexus/kernel';
+import type { Scope } from './scopes.js';
 
 export const PUBLIC_KEY = 'nexus:public';
 export const ROLES_KEY = 'nexus:roles';
@@ -12,8 +13,11 @@ export const Public = () => SetMetadata(PUBLIC_KEY, true);
 /** Only callers with one of these roles. */
 export const Roles = (...roles: Role[]) => SetMetadata(ROLES_KEY, roles);
 
-/** A caller with an API key needs all of these scopes; a signed-in person needs none. */
-export const Scopes = (...scopes: string[]) => SetMetadata(SCOPES_KEY, scopes);
+/**
+ * A caller with an API key needs all of these scopes; a signed-in person needs none. Without it a route takes no API
+ * keys at all.
+ */
+export const Scopes = (...scopes: Scope[]) => SetMetadata(SCOPES_KEY, scopes);
 
 /** What the decorators say of a handler. */
 export interface Access {

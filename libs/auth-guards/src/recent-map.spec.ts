@@ -28,4 +28,12 @@ describe('a map of what was used lately', () => {
       }),
     );
   });
+
+  test('forgets what it is told to, in whichever generation it lies', () => {
+    const map = new RecentMap<string, number>(2);
+    for (const [i, key] of ['a', 'b', 'c'].entries()) map.set(key, i);
+    map.delete('a');
+    map.delete('c');
+    expect(['a', 'b', 'c'].map((key) => map.get(key))).toEqual([undefined, 1, undefined]);
+  });
 });

@@ -24,4 +24,9 @@ export class RecentMap<K, V> {
     this.old = this.young;
     this.young = new Map();
   }
+
+  delete(key: K): void {
+    this.young.delete(key);
+    this.old.delete(key);
+  }
 }

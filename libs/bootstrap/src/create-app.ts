@@ -4,9 +4,9 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
 import { AccessTokenVerifier, AuthGuard, RevocationList, tokenConfig } from '@nexus/auth-guards';
-import { CachingInterceptor, cachingConfig, ResponseCache } from '@nexus/caching';
+import { CachingInterceptor, cachingConfig, ResponseCache, SharedAnswers } from '@nexus/caching';
 import { type Config, platformConfig, publicUrl } from '@nexus/config';
-import { type RoutePolicy, TokenTrust } from '@nexus/contracts';
+import { ApiKeys, type RoutePolicy, type ServiceName, TokenTrust } from '@nexus/contracts';
 import { DatabaseRoot, databaseConfig } from '@nexus/database';
 import {
   AnswerInterceptor,
@@ -21,7 +21,10 @@ import {
 } from '@nexus/http';
 import { BUS_SCHEMA, Messaging } from '@nexus/messaging';
 import { type Logger, NestLogger } from '@nexus/observability';
-import { LocalRateLimiter, throttlingConfig } from '@nexus/throttling';
+import type { GuardedRedis } from '@nexus/redis';
+import { throttlingConfig } from '@nexus/throttling';
+import { ApiKeyCallers } from './chain/api-key-callers.js';
+import { serviceTag } from './chain/cached-answer.js';
 import type { RouteTable } from './chain/route-table.js';
 import type { Composition } from './compose.js';
 import { collectControllers } from './controllers.js';
@@ -37,6 +40,7 @@ import { platformProviders } from './platform-providers.js';
 import { PolicyParts } from './policy.js';
 import { callingService, neededPorts, offeredPorts } from './ports.js';
 import { registerProcessMetrics } from './process-metrics.js';
+import { createLimiter, openRedis } from './redis.js';
 import { RootModule } from './root.module.js';
 import { StartReport } from './start-report.js';
 
@@ -48,6 +52,10 @@ export interface NexusApp {
   readonly nest: NestFastifyApplication;
   readonly databases: DatabaseRoot;
   readonly messaging: Messaging;
+  /** Absent where none is configured. */
+  readonly redis: GuardedRedis | undefined;
+  /** Answers that all processes share; absent without Redis. */
+  readonly answers: SharedAnswers | undefined;
   readonly peers: Peers;
   readonly calls: InternalCalls;
   readonly revocations: RevocationList;
@@ -63,6 +71,8 @@ export interface NexusApp {
 }
 
 const JSON_LIMIT_BYTES = 1024 * 1024;
+/** How long those who come with an API key wait for auth, in ms. */
+const KEY_EXCHANGE_MS = 3_000;
 
 /** Opens every connection of the process. */
 async function connect(composition: Composition, config: Config, logger: Logger) {
@@ -78,7 +88,7 @@ async function connect(composition: Composition, config: Config, logger: Logger)
     const messaging = await Messaging.open(databases.get(BUS_SCHEMA), (message, fields, error) =>
       logger.warn(message, { ...fields, error }),
     );
-    return { databases, messaging };
+    return { databases, messaging, redis: await openRedis(config, logger) };
   } catch (error) {
     await databases.close();
     throw error;
@@ -90,11 +100,24 @@ function clientProtocol(config: Config): 'http' | 'https' {
 }
 
 /** Passes requests on to the services that run elsewhere; undefined where none does. */
-async function createForward(composition: Composition, config: Config, logger: Logger, peers: Peers) {
+async function createForward(
+  composition: Composition,
+  config: Config,
+  logger: Logger,
+  peers: Peers,
+  answers: SharedAnswers | undefined,
+) {
   if (composition.proxied.length === 0) return undefined;
   const factory = await composition.services.find(({ forwarder }) => forwarder)?.forwarder?.();
   if (!factory) throw new Error('No service of this process passes requests on');
-  return factory({ upstream: (service) => peers.pool(service), logger, protocol: clientProtocol(config) });
+  return factory({
+    upstream: (service) => peers.pool(service),
+    logger,
+    protocol: clientProtocol(config),
+    ...(answers
+      ? { changesKnown: (service: ServiceName, moment: number) => answers.known(moment, serviceTag(service)) }
+      : {}),
+  });
 }
 
 /** What an edge process serves besides and otherwise than declared; undefined for all others. */
@@ -105,8 +128,11 @@ async function openEdgeRoutes(composition: Composition, config: Config, logger: 
   return factory?.({ config, logger, protocol: clientProtocol(config), declared: table.routes, replace });
 }
 
-/** Checks tokens with what auth says, wherever auth runs. */
-function tokenChecks(trust: TokenTrust, config: Config, process: string) {
+/** Checks tokens, and API keys where they are taken, with what auth says, wherever auth runs. */
+function callerChecks(ports: ReturnType<typeof neededPorts>, config: Config, process: string) {
+  const client = (port: unknown): object | undefined => ports.find(({ token }) => token === port)?.client;
+  const trust = client(TokenTrust) as TokenTrust;
+  const apiKeys = client(ApiKeys) as ApiKeys | undefined;
   const context = () => ownContext(process);
   const revocations = new RevocationList(trust, context);
   const tokens = config.get(tokenConfig);
@@ -115,7 +141,8 @@ function tokenChecks(trust: TokenTrust, config: Config, process: string) {
     audience: tokens.TOKEN_AUDIENCE,
     graceMs: tokens.REVOCATION_GRACE_SECONDS * 1000,
   });
-  return { revocations, verifier };
+  const keys = apiKeys && new ApiKeyCallers(apiKeys, verifier, () => ownContext(process, KEY_EXCHANGE_MS));
+  return { revocations, verifier, keys };
 }
 
 /** Fastify as Nest's router and nothing more; its own server never listens: the listeners call its handler. */
@@ -148,27 +175,38 @@ export async function createApp(composition: Composition, config: Config, logger
     reflectRoutes(service.name, controllers[i] as Type[]).map((route) => route.policy),
   );
   const peers = Peers.open(composition, config, logger);
-  const { databases, messaging } = await connect(composition, config, logger).catch(async (error: unknown) => {
+  const { databases, messaging, redis } = await connect(composition, config, logger).catch(async (error: unknown) => {
     await peers.close();
     throw error;
   });
   let nest: NestFastifyApplication | undefined;
   let unregisterMetrics = () => {};
   let edgeRoutes: EdgeRoutes | undefined;
+  let answers: SharedAnswers | undefined;
   try {
     const find = (token: Type): object => {
       if (!nest) throw new Error('A port was called before the modules were made');
       return nest.get(token, { strict: false });
     };
     const ports = neededPorts(composition, peers, find);
-    const trust = ports.find(({ token }) => (token as unknown) === TokenTrust)?.client as TokenTrust;
-    const { revocations, verifier } = tokenChecks(trust, config, composition.services[0]?.name ?? 'nexus');
-    const limiter = new LocalRateLimiter();
+    const { revocations, ...callers } = callerChecks(ports, config, composition.services[0]?.name ?? 'nexus');
+    const limiter = createLimiter(redis, composition.role, config);
     const cache = ResponseCache.of(config.get(cachingConfig));
+    answers = redis && (await SharedAnswers.open(redis, cache, config.get(cachingConfig)));
     const report = new StartReport();
-    const policy = new PolicyParts(config, limiter, cache, verifier, logger);
-    const { limits, inFlight } = policy;
-    unregisterMetrics = registerProcessMetrics({ databases, cache, limits, revocations, inFlight });
+    const policy = new PolicyParts(config, limiter, cache, answers, callers, logger, composition.proxied);
+    const { limits, inFlight, door } = policy;
+    unregisterMetrics = registerProcessMetrics({
+      databases,
+      redis,
+      limiter,
+      answers,
+      cache,
+      limits,
+      revocations,
+      inFlight,
+      door,
+    });
     const { adapter, handler } = createAdapter();
     const holder: { health?: Health } = {};
     const stores = { databases, messaging, cache, revocations };
@@ -184,6 +222,7 @@ export async function createApp(composition: Composition, config: Config, logger
       nest.get(HealthIndicatorService),
       [...databaseChecks(databases), revocationsKnown(revocations)],
       peers.checks(),
+      { impaired: () => peers.impairments(), limit: () => (door.limit.isShedding ? door.limit.limit : undefined) },
     );
     holder.health = health;
     const edge = composition.role === 'edge';
@@ -201,27 +240,30 @@ export async function createApp(composition: Composition, config: Config, logger
     await adapter.getInstance().ready();
     const plain = compileEndpoints(controllers.flat(), find, edge);
     const runner = new EndpointRunner(idempotency, logger);
-    const forward = await createForward(composition, config, logger, peers);
+    const forward = await createForward(composition, config, logger, peers, answers);
     const elsewhere = new Set(composition.proxied);
     const serve = createDispatch({ calls: plain, runner, nest: handler, forward, elsewhere, edge, logger });
     const { material } = peers;
     const calls = createInternalCalls({
       ports: offeredPorts(composition, find),
-      verifier,
+      verifier: callers.verifier,
       callerOf: (request) => callingService(request.socket, request.headers['user-agent'], material),
       logger,
     });
-    const table = edgeTable(composition, [...shared, ...own]);
+    const table = edgeTable(composition, [...shared, ...own], redis !== undefined);
     edgeRoutes = await openEdgeRoutes(composition, config, logger, table);
     const routing = { own, shared, edge: table, handler: serve };
     const listeners = createListeners({ composition, config, policy, ...routing, material, calls });
-    const parts = { composition, config, logger, nest, databases, messaging, peers, calls, revocations, policy };
+    const connections = { databases, messaging, redis, answers, peers };
+    const parts = { composition, config, logger, nest, ...connections, calls, revocations, policy };
     return { ...parts, health, report, routes: [...shared, ...own], edgeRoutes, listeners, unregisterMetrics };
   } catch (error) {
     unregisterMetrics();
     await edgeRoutes?.close();
     await nest?.close().catch(() => undefined);
     await messaging.close(0).catch(() => undefined);
+    await answers?.close();
+    redis?.close();
     await databases.close();
     await peers.destroy();
     throw error;

@@ -32,6 +32,8 @@ export interface ForwarderParts {
   readonly logger: Logger;
   /** By which clients come, as far as this process can tell. */
   readonly protocol: 'http' | 'https';
+  /** Waits until changes that a service has told of up to a moment are known here; absent where nobody tells. */
+  readonly changesKnown?: ((service: ServiceName, moment: number) => Promise<void>) | undefined;
 }
 
 /** Makes what passes requests on that the policy chain let through. */

@@ -1,5 +1,4 @@
 import { defineConfig, env } from '@nexus/config';
-import { z } from 'zod';
 
 const ORIGIN = /^(\*|https?:\/\/[A-Za-z0-9.-]+(:\d{1,5})?)$/;
 
@@ -48,10 +47,5 @@ export const edgeConfig = defineConfig('edge', {
   GATEWAY_ANSWER_GRACE_SECONDS: {
     schema: env.int(120, { min: 1, max: 3_600 }),
     description: 'How long a client may be slower than that, in seconds.',
-  },
-  REDIS_URL: {
-    schema: z.url({ protocol: /^rediss?$/ }).optional(),
-    description: 'Redis for limits, sessions and the second cache tier; not used yet by this version.',
-    secret: true,
   },
 });

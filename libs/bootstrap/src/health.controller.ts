@@ -9,6 +9,24 @@ const readiness = z
   .object({
     status: z.literal('ok'),
     missing: z.array(z.string()).optional().meta({ description: 'Services that run elsewhere and do not answer now.' }),
+    impaired: z
+      .array(
+        z.object({
+          service: z.string(),
+          circuit: z.enum(['closed', 'open', 'half_open']).optional(),
+          ejected: z.int().optional(),
+          full: z.boolean().optional(),
+        }),
+      )
+      .optional()
+      .meta({
+        description:
+          'Services that run elsewhere and are not asked for a while (`circuit`), have addresses that are left alone (`ejected`), or as many requests as they may (`full`).',
+      }),
+    limited: z
+      .object({ requests: z.int() })
+      .optional()
+      .meta({ description: 'There was too much to do lately: how many requests are taken at a time.' }),
   })
   .meta({ id: 'Readiness' });
 

@@ -2,6 +2,7 @@ import { HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
 import type { RevocationList } from '@nexus/auth-guards';
 import type { DatabaseRoot } from '@nexus/database';
 import { type AppError, errors } from '@nexus/kernel';
+import type { CircuitState } from '@nexus/resilience';
 
 const CHECK_TIMEOUT_MS = 2_000;
 /** Those who probe do not wait for long, and a peer that hangs must not make them believe that this process does. */
@@ -9,12 +10,35 @@ const PEER_TIMEOUT_MS = 500;
 /** Looking at peers may take a handshake with each: however many probes come, they share one look for so long. */
 const PEERS_KNOWN_MS = 1_000;
 
+/** A service that runs elsewhere and is asked with care, or not at all. */
+export interface Impairment {
+  readonly service: string;
+  /** It fails: `open` it is not asked for a while, `half_open` a few requests are tried. */
+  readonly circuit?: CircuitState;
+  /** Addresses of it that are left alone. */
+  readonly ejected?: number;
+  /** As many requests as are allowed run and wait. */
+  readonly full?: boolean;
+}
+
 /** What a ready process says. */
 export interface Readiness {
   readonly status: 'ok';
   /** Services that run elsewhere and cannot be reached. */
   readonly missing?: readonly string[];
+  readonly impaired?: readonly Impairment[];
+  /** There was too much to do lately: it takes so many requests at a time. */
+  readonly limited?: { readonly requests: number };
 }
+
+/** What is wrong and does not keep the process from serving. */
+export interface Shortcomings {
+  readonly impaired: () => readonly Impairment[];
+  /** Undefined while the process takes as many requests as it may at most. */
+  readonly limit: () => number | undefined;
+}
+
+const NONE: Shortcomings = { impaired: () => [], limit: () => undefined };
 
 /** One thing the process cannot serve without. Never a peer's readiness: that would take all down with one. */
 export interface ReadinessCheck {
@@ -47,15 +71,23 @@ export class Health {
     private readonly indicators: HealthIndicatorService,
     private readonly checks: readonly ReadinessCheck[],
     private readonly peers: readonly ReadinessCheck[] = [],
+    private readonly shortcomings: Shortcomings = NONE,
   ) {}
 
-  /** What a ready process says: services that run elsewhere and cannot be reached are told, but do not take it out. */
+  /** What a ready process says: what is wrong with services that run elsewhere is told, but does not take it out. */
   async ready(): Promise<Readiness> {
     const now = performance.now();
     if (this.missing === undefined || now - this.missing.at > PEERS_KNOWN_MS)
       this.missing = { at: now, names: this.findMissing() };
     const missing = await this.missing.names;
-    return missing.length === 0 ? { status: 'ok' } : { status: 'ok', missing };
+    const impaired = this.shortcomings.impaired();
+    const requests = this.shortcomings.limit();
+    return {
+      status: 'ok',
+      ...(missing.length === 0 ? {} : { missing }),
+      ...(impaired.length === 0 ? {} : { impaired }),
+      ...(requests === undefined ? {} : { limited: { requests } }),
+    };
   }
 
   private async findMissing(): Promise<string[]> {

@@ -51,14 +51,29 @@ const INTERNAL_IDLE_MS = 5_000;
 /** The listener itself closes much later, so that no request meets the end of its connection, however busy its sender is. */
 const INTERNAL_PATIENCE_MS = 60_000;
 
-/** Routes of services that run elsewhere. Their answers are kept there, where changes are known. */
-function proxiedRoutes({ proxied }: Composition): RoutePolicy[] {
-  return ROUTE_MANIFEST.filter(({ service }) => proxied.includes(service)).map(({ cache: _, ...route }) => route);
+/** What is public may be kept for so long where nobody tells of changes, in seconds. */
+const UNTOLD_SECONDS = 1;
+
+function untold({ cache, ...route }: RoutePolicy): RoutePolicy {
+  return cache?.audience === 'public' ? { ...route, cache: { ...cache, ttlSeconds: UNTOLD_SECONDS } } : route;
+}
+
+/**
+ * Routes of services that run elsewhere. Their answers are kept here where changes are told to all (Redis); else by the
+ * services, which make the changes.
+ */
+function proxiedRoutes({ proxied }: Composition, areChangesTold: boolean): RoutePolicy[] {
+  const routes = ROUTE_MANIFEST.filter(({ service }) => proxied.includes(service));
+  return areChangesTold ? routes : routes.map(untold);
 }
 
 /** What an edge process knows of every route of the platform; changes to it are taken up while it runs. */
-export function edgeTable(composition: Composition, routes: readonly RoutePolicy[]): RouteTable {
-  return new RouteTable([...routes, ...proxiedRoutes(composition)]);
+export function edgeTable(
+  composition: Composition,
+  routes: readonly RoutePolicy[],
+  areChangesTold: boolean,
+): RouteTable {
+  return new RouteTable([...routes, ...proxiedRoutes(composition, areChangesTold)]);
 }
 
 function edgeListener({ config, policy, edge, handler }: ListenerParts): Listener {

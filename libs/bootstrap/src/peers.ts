@@ -3,11 +3,12 @@ import type { Config } from '@nexus/config';
 import type { ServiceName } from '@nexus/contracts';
 import { errors } from '@nexus/kernel';
 import type { Logger } from '@nexus/observability';
-import { type AddressEvent, ServicePool, TlsMaterial } from '@nexus/resilience';
+import { type AddressEvent, type CircuitState, resilienceConfig, ServicePool, TlsMaterial } from '@nexus/resilience';
 import { type Composition, CompositionError } from './compose.js';
 import type { PortToken } from './define-service.js';
-import type { ReadinessCheck } from './health.js';
+import type { Impairment, ReadinessCheck } from './health.js';
 import { type InternalService, urlsOf } from './peers.config.js';
+import { registerPeerMetrics } from './resilience-metrics.js';
 
 /** The services that this process has to reach elsewhere, in the platform's order. */
 export function remoteServices({ ports, proxied }: Composition): InternalService[] {
@@ -21,11 +22,14 @@ export function remoteServices({ ports, proxied }: Composition): InternalService
  */
 export class Peers {
   private readonly pools = new Map<ServiceName, ServicePool>();
+  private readonly unregisterMetrics: () => void;
 
   private constructor(
     readonly material: TlsMaterial | undefined,
     private readonly logger: Logger,
-  ) {}
+  ) {
+    this.unregisterMetrics = registerPeerMetrics(this.pools);
+  }
 
   /**
    * @throws CompositionError when others are needed and this process has no identity to show them
@@ -45,7 +49,7 @@ export class Peers {
           throw new CompositionError(
             `The service ${service} runs elsewhere and is reached over TLS: set TLS_CERT, TLS_KEY and TLS_CA, or add ${service} to --target.`,
           );
-        peers.pools.set(service, peers.connect(service, urls));
+        peers.pools.set(service, peers.connect(service, urls, config));
       }
     } catch (error) {
       void peers.close();
@@ -54,10 +58,14 @@ export class Peers {
     return peers;
   }
 
-  private connect(service: ServiceName, urls: string): ServicePool {
+  private connect(service: ServiceName, urls: string, config: Config): ServicePool {
+    const { UPSTREAM_BREAKER, UPSTREAM_MAX_REQUESTS } = config.get(resilienceConfig);
     return new ServicePool({
       service,
       urls,
+      maxInFlight: UPSTREAM_MAX_REQUESTS,
+      ...(UPSTREAM_BREAKER === 'on' ? { breaker: {} } : {}),
+      onCircuit: (state) => this.tellCircuit(service, state),
       ...(this.material ? { material: this.material } : {}),
       onEvent: (event) => this.tell(service, event),
     });
@@ -68,6 +76,16 @@ export class Peers {
       'event.action': 'upstream-address',
       upstream: service,
       event,
+    });
+  }
+
+  private tellCircuit(service: ServiceName, state: CircuitState): void {
+    // Each try would be told, however long the service is away.
+    if (state === 'half_open') return;
+    this.logger.warn(state === 'open' ? 'A service fails and is not asked for a while' : 'A service is asked again', {
+      'event.action': 'upstream-circuit',
+      upstream: service,
+      circuit: state,
     });
   }
 
@@ -94,6 +112,24 @@ export class Peers {
     }));
   }
 
+  /** Services that are asked with care, or not at all. */
+  impairments(): Impairment[] {
+    return [...this.pools].flatMap(([service, pool]) => {
+      const { circuit, inFlight, maxInFlight } = pool.state;
+      const ejected = pool.reach().filter(({ state }) => state === 'ejected').length;
+      const isFull = inFlight >= maxInFlight;
+      if (circuit === 'closed' && ejected === 0 && !isFull) return [];
+      return [
+        {
+          service,
+          ...(circuit === 'closed' ? {} : { circuit }),
+          ...(ejected ? { ejected } : {}),
+          ...(isFull ? { full: true } : {}),
+        },
+      ];
+    });
+  }
+
   /** Closes connections that idle, so that nobody who stops at the same time waits for them. */
   letGo(): void {
     for (const pool of this.pools.values()) pool.letGo();
@@ -101,12 +137,14 @@ export class Peers {
 
   /** Waits for what runs, then closes every connection. */
   async close(): Promise<void> {
+    this.unregisterMetrics();
     await Promise.all([...this.pools.values()].map((pool) => pool.close()));
     this.material?.close();
   }
 
   /** Cuts off what still runs. */
   async destroy(): Promise<void> {
+    this.unregisterMetrics();
     await Promise.all([...this.pools.values()].map((pool) => pool.destroy()));
     this.material?.close();
   }

@@ -1,10 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { AccessTokenVerifier } from '@nexus/auth-guards';
-import type { ResponseCache } from '@nexus/caching';
+import type { ResponseCache, SharedAnswers } from '@nexus/caching';
 import { wireHeaders } from '@nexus/clients';
 import { type Config, platformConfig, publicUrl } from '@nexus/config';
-import type { Exchange } from '@nexus/http';
+import type { ServiceName } from '@nexus/contracts';
+import type { Exchange, ExchangeDefaults } from '@nexus/http';
 import { ANONYMOUS } from '@nexus/kernel';
 import {
   type HttpMetrics,
@@ -15,10 +16,12 @@ import {
   observabilityConfig,
   type RequestLogMode,
 } from '@nexus/observability';
+import { resilienceConfig } from '@nexus/resilience';
 import {
   type AddressKey,
   addressKey,
   canonicalAddress,
+  LocalRateLimiter,
   type RateLimiter,
   rateHeaders,
   TrustedProxies,
@@ -26,10 +29,12 @@ import {
   tierLimit,
 } from '@nexus/throttling';
 import { admit } from './chain/admit.js';
+import type { ApiKeyCallers } from './chain/api-key-callers.js';
 import { answerFromCache } from './chain/cached-answer.js';
 import type { CrashReport, Step } from './chain/chain.js';
 import { cors } from './chain/cors.js';
 import { credentials } from './chain/credentials.js';
+import { Door } from './chain/door.js';
 import type { FrontOptions } from './chain/front.js';
 import { gate } from './chain/gate.js';
 import { hopDeadline } from './chain/hop-deadline.js';
@@ -40,12 +45,27 @@ import { edgeConfig } from './edge.config.js';
 
 const HSTS = 'max-age=31536000; includeSubDomains';
 
+/** A gateway that hears of the answer to a change knows the change before it passes the answer on. */
+function tellChanges(shared: SharedAnswers, { method }: IncomingMessage): readonly string[] {
+  return method === 'GET' || method === 'HEAD' ? [] : [wireHeaders.changes, String(shared.told)];
+}
+
+/** By what callers are known. */
+export interface CallerChecks {
+  readonly verifier: AccessTokenVerifier;
+  /** Absent where no API keys are taken. */
+  readonly keys: ApiKeyCallers | undefined;
+}
+
 /** What the policy chain of a process is made of, and what it counts. */
 export class PolicyParts {
-  readonly inFlight = new InFlight();
+  readonly inFlight: InFlight;
+  readonly door: Door;
   readonly limits: LimitCounters = { allowed: 0, refused: 0 };
+  /** Of addresses: what protects this process alone is counted by it alone, and asks nobody. */
+  readonly addresses = new LocalRateLimiter();
   readonly defaults: { headers: readonly string[]; closing: boolean };
-  readonly internalDefaults: { headers: readonly string[]; closing: boolean };
+  readonly internalDefaults: { headers: readonly string[]; closing: boolean; late: ExchangeDefaults['late'] };
   readonly metrics: HttpMetrics;
   readonly proxies: TrustedProxies;
   /** Which requests get an access line, by who sent them. */
@@ -53,11 +73,19 @@ export class PolicyParts {
 
   constructor(
     readonly config: Config,
+    /** Of callers: of all processes together, where there are several. */
     readonly limiter: RateLimiter,
     readonly cache: ResponseCache,
-    readonly verifier: AccessTokenVerifier,
+    /** What all processes keep together; absent without Redis. */
+    readonly shared: SharedAnswers | undefined,
+    readonly callers: CallerChecks,
     readonly logger: Logger,
+    /** Services that run elsewhere. */
+    elsewhere: readonly ServiceName[] = [],
   ) {
+    const door = new Door(config.get(resilienceConfig), new Set(elsewhere));
+    this.door = door;
+    this.inFlight = new InFlight(Date.now, () => door.limit.look());
     const secure = publicUrl(config.get(platformConfig)).startsWith('https:');
     this.defaults = {
       headers: [
@@ -69,7 +97,11 @@ export class PolicyParts {
       ],
       closing: false,
     };
-    this.internalDefaults = { headers: [], closing: false };
+    this.internalDefaults = {
+      headers: [],
+      closing: false,
+      late: shared && ((request) => tellChanges(shared, request)),
+    };
     this.metrics = httpMetrics();
     const { LOG_REQUESTS, LOG_INTERNAL_REQUESTS } = config.get(observabilityConfig);
     this.logged = { edge: LOG_REQUESTS, internal: LOG_INTERNAL_REQUESTS };
@@ -86,21 +118,32 @@ export class PolicyParts {
 
 /** The steps of a listener for clients; one for the platform's own has no limits and no CORS: the edge has seen to it. */
 function steps(parts: PolicyParts, routes: RouteTable, role: ListenerRole): Step[] {
-  const { config, limiter, cache, verifier, limits } = parts;
+  const { config, limiter, addresses, cache, shared, callers, limits, door } = parts;
+  const { verifier, keys } = callers;
   const throttling = config.get(throttlingConfig);
   const origins = cors(config.get(edgeConfig).CORS_ORIGINS);
   if (role === 'internal')
-    return [admit, findRoute(routes), hopDeadline, credentials(verifier), gate(routes), answerFromCache(cache)];
+    // With Redis the gateways keep what is asked for by them.
+    return [
+      admit,
+      findRoute(routes),
+      door.guard(true),
+      hopDeadline,
+      credentials(verifier),
+      gate(routes),
+      ...(shared ? [] : [answerFromCache(cache)]),
+    ];
   return [
     admit,
     findRoute(routes),
-    coarseLimit(limiter, throttling, limits),
+    door.guard(false),
+    coarseLimit(addresses, throttling, limits),
     origins.announce,
-    credentials(verifier),
+    credentials(verifier, keys),
     callerLimit(limiter, throttling, limits),
     origins.preflight,
     gate(routes),
-    answerFromCache(cache),
+    answerFromCache(cache, shared),
   ];
 }
 
@@ -118,6 +161,7 @@ function finished(parts: PolicyParts, logged: RequestLogMode, exchange: Exchange
   // 499: the client went away before an answer, as nginx logs it.
   const status = response.headersSent ? response.statusCode : 499;
   const durationMs = Math.max(0, performance.now() - exchange.startedMark);
+  parts.door.leave(exchange, durationMs);
   const method = request.method ?? '';
   const service = route?.service ?? 'gateway';
   parts.metrics.observe({ service, route: route?.path, method, status, durationSeconds: durationMs / 1000 });

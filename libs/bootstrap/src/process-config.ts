@@ -3,7 +3,8 @@ import { cachingConfig } from '@nexus/caching';
 import { type Config, type ConfigSlice, type Environment, loadConfig, platformConfig } from '@nexus/config';
 import { databaseConfig } from '@nexus/database';
 import { observabilityConfig } from '@nexus/observability';
-import { tlsConfig, tlsConfigRule } from '@nexus/resilience';
+import { redisConfig } from '@nexus/redis';
+import { resilienceConfig, tlsConfig, tlsConfigRule } from '@nexus/resilience';
 import { throttlingConfig } from '@nexus/throttling';
 import type { ServiceDefinition } from './define-service.js';
 import { edgeConfig } from './edge.config.js';
@@ -13,17 +14,20 @@ import { peersConfig } from './peers.config.js';
 export const PLATFORM_SLICES: readonly ConfigSlice[] = [
   platformConfig,
   databaseConfig,
+  redisConfig,
   observabilityConfig,
   tokenConfig,
   throttlingConfig,
   cachingConfig,
   edgeConfig,
+  resilienceConfig,
   peersConfig,
   tlsConfig,
 ];
 
 function replicasNeedRedis(config: Config): string | undefined {
-  const { GATEWAY_REPLICAS, REDIS_URL } = config.get(edgeConfig);
+  const { GATEWAY_REPLICAS } = config.get(edgeConfig);
+  const { REDIS_URL } = config.get(redisConfig);
   return GATEWAY_REPLICAS > 1 && !REDIS_URL
     ? 'GATEWAY_REPLICAS above 1 needs REDIS_URL, or limits would not be exact'
     : undefined;

@@ -1,23 +1,70 @@
 import type { RevocationList } from '@nexus/auth-guards';
-import type { ResponseCache } from '@nexus/caching';
+import type { ResponseCache, SharedAnswers } from '@nexus/caching';
 import type { DatabaseRoot } from '@nexus/database';
 import { registerCollector } from '@nexus/observability';
+import type { GuardedRedis } from '@nexus/redis';
+import { type RateLimiter, RedisRateLimiter } from '@nexus/throttling';
+import type { Door } from './chain/door.js';
 import type { InFlight } from './chain/in-flight.js';
 import type { LimitCounters } from './chain/limits.js';
+import { registerDoorMetrics } from './resilience-metrics.js';
 
 /** What the process counts besides requests. */
 export interface Measured {
   readonly databases: DatabaseRoot;
+  readonly redis: GuardedRedis | undefined;
+  readonly limiter: RateLimiter;
+  readonly answers: SharedAnswers | undefined;
   readonly cache: ResponseCache;
   readonly limits: LimitCounters;
   readonly revocations: RevocationList;
   readonly inFlight: InFlight;
+  readonly door: Door;
+}
+
+function tierTwo(answers: SharedAnswers) {
+  const { hits, misses, fenced, collapsed } = answers.counters;
+  return Object.entries({ hit: hits, miss: misses, fenced, collapsed }).map(([result, value]) => ({
+    labels: { tier: 'l2', result },
+    value,
+  }));
+}
+
+/** Whether Redis answers, and what is decided without it. */
+function redisMetrics({ redis, limiter }: Measured): (() => void)[] {
+  if (!redis) return [];
+  const counter = { type: 'counter' } as const;
+  return [
+    registerCollector('redis_up', 'Whether every server of Redis that was asked answers: 1 or 0.', [], () => [
+      { value: redis.isUp ? 1 : 0 },
+    ]),
+    registerCollector(
+      'redis_calls_total',
+      'Calls of Redis by how they ended: ok, late, failed, or refused because it did not answer lately.',
+      ['result'],
+      () => Object.entries(redis.calls).map(([result, value]) => ({ labels: { result }, value })),
+      counter,
+    ),
+    registerCollector(
+      'rate_limit_modes_total',
+      'Decisions of the rate limits: shared by all processes, or alone by the share of this one while Redis is away.',
+      ['mode'],
+      () =>
+        limiter instanceof RedisRateLimiter
+          ? Object.entries(limiter.decisions).map(([mode, value]) => ({ labels: { mode }, value }))
+          : [],
+      counter,
+    ),
+  ];
 }
 
 /** Registers the gauges and counters of the process. @returns takes them away again */
-export function registerProcessMetrics({ databases, cache, limits, revocations, inFlight }: Measured): () => void {
+export function registerProcessMetrics(measured: Measured): () => void {
+  const { databases, cache, answers, limits, revocations, inFlight, door } = measured;
   const counter = { type: 'counter' } as const;
   const gone = [
+    registerDoorMetrics(door.limit),
+    ...redisMetrics(measured),
     registerCollector('http_server_active_requests', 'HTTP requests that are being answered.', ['service'], () =>
       [...inFlight.byService()].map(([service, value]) => ({ labels: { service }, value })),
     ),
@@ -41,13 +88,17 @@ export function registerProcessMetrics({ databases, cache, limits, revocations, 
           { labels: { tier: 'l1', result: 'hit' }, value: hits },
           { labels: { tier: 'l1', result: 'miss' }, value: misses },
           { labels: { tier: 'l1', result: 'collapsed' }, value: collapsed },
+          ...(answers ? tierTwo(answers) : []),
         ];
       },
       counter,
     ),
     registerCollector('cache_hit_ratio', 'Share of look-ups answered from the cache since the start.', ['tier'], () => {
-      const { hits, misses } = cache.counters;
-      return [{ labels: { tier: 'l1' }, value: hits + misses === 0 ? 0 : hits / (hits + misses) }];
+      const tiers = [{ tier: 'l1', ...cache.counters }, ...(answers ? [{ tier: 'l2', ...answers.counters }] : [])];
+      return tiers.map(({ tier, hits, misses }) => ({
+        labels: { tier },
+        value: hits + misses === 0 ? 0 : hits / (hits + misses),
+      }));
     }),
     registerCollector('cache_entries', 'Answers that are kept.', ['tier'], () => [
       { labels: { tier: 'l1' }, value: cache.counters.entries },

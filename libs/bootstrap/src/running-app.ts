@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { platformConfig } from '@nexus/config';
 import { TokenTrust } from '@nexus/contracts';
 import { flushLogs } from '@nexus/observability';
+import { serviceTag } from './chain/cached-answer.js';
 import { collectModules } from './controllers.js';
 import type { NexusApp } from './create-app.js';
 import type { ServiceDefinition } from './define-service.js';
@@ -99,6 +100,14 @@ async function followRevocations({ revocations, composition, logger }: NexusApp)
   }
 }
 
+/**
+ * A process of a service that ended badly, while it could not reach Redis, has told nobody of its last changes. Whoever
+ * comes after it has everything forgotten that is kept of the service.
+ */
+async function forgetOldAnswers({ answers, composition }: NexusApp): Promise<void> {
+  await answers?.publish(composition.services.map(({ name }) => serviceTag(name)));
+}
+
 /** Starts services, opens the listeners, and says ready. */
 export async function runApp(app: NexusApp): Promise<RunningApp> {
   const { config, logger, databases, health } = app;
@@ -120,6 +129,7 @@ export async function runApp(app: NexusApp): Promise<RunningApp> {
       platform.MANAGEMENT_PORT,
     );
     await startServices(app);
+    await forgetOldAnswers(app);
     await followRevocations(app);
     const urls: string[] = [];
     for (const { server, setting, port, secure } of app.listeners)
@@ -194,6 +204,8 @@ async function shutDown(
   await phase('peers', () => peers.destroy());
   policy.inFlight.close();
   app.unregisterMetrics();
+  await phase('cache', async () => app.answers?.close());
+  app.redis?.close();
   await phase('database', () => databases.close());
   management.closeAllConnections();
   await phase('management', () => closed(management));

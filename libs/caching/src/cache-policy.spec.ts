@@ -33,7 +33,7 @@ describe('Cache-Status', () => {
   it.each([
     [{ hit: 'l1' }, 'nexus; hit; detail=l1'],
     [{ hit: 'l2', ttlSeconds: 41.2 }, 'nexus; hit; detail=l2; ttl=42'],
-    [{ hit: 'l1', ttlSeconds: -3 }, 'nexus; hit; detail=l1; ttl=0'],
+    [{ hit: 'l1', ttlSeconds: -3 }, 'nexus; hit; detail=l1; ttl=-3'],
     [{ fwd: 'miss' }, 'nexus; fwd=miss'],
     [{ fwd: 'miss', stored: true }, 'nexus; fwd=miss; stored'],
     [{ fwd: 'miss', stored: false }, 'nexus; fwd=miss'],
@@ -53,6 +53,7 @@ describe('the configuration', () => {
       CACHE_L1_ENTRIES: 1000,
       CACHE_L1_TTL_SECONDS: 300,
       CACHE_L1_BYTES: 67_108_864,
+      CACHE_L2_TTL_SECONDS: 3_600,
     });
   });
 

@@ -1,29 +1,35 @@
 /** A kept answer. */
 export interface CachedAnswer {
-  readonly status: 200;
+  readonly status: 200 | 404;
   /**
    * The JSON of the envelope up to, but excluding, the value of `request_id`. Text, not bytes: Node sends header and
    * body in one write when both are strings, which costs a sixth less per answer.
    */
   readonly head: string;
+  /** What follows that value; absent for an envelope that ends with it. */
+  readonly tail?: string | undefined;
   readonly etag?: string;
   readonly contentType: string;
   readonly tags: readonly string[];
   /** Milliseconds since the epoch. */
   readonly storedAt: number;
-  /** Milliseconds since the epoch; from then on it is not served. */
+  /** Milliseconds since the epoch; from then on it is stale. */
   readonly expiresAt: number;
 }
 
 /** What a handler gives to be kept. */
-export type FreshAnswer = Pick<CachedAnswer, 'head' | 'etag' | 'contentType'>;
+export type FreshAnswer = Pick<CachedAnswer, 'head' | 'tail' | 'etag' | 'contentType'> & {
+  readonly status?: 200 | 404;
+};
 
 /** How a fresh answer is to be kept. */
 export interface StoreOptions {
   /** Whoever invalidates one of these drops the answer. */
   readonly tags: readonly string[];
   /** Life in ms, at most the cache's own. */
-  readonly ttlMs?: number;
+  readonly ttlMs?: number | undefined;
+  /** How long after its life it may be asked for as a stale one, in ms. */
+  readonly graceMs?: number | undefined;
 }
 
 /** The right to keep the answer of one request. Taken before the work starts, settled once. */

@@ -136,7 +136,7 @@ describe('the interceptor', () => {
     expect((kept?.expiresAt ?? 0) - (kept?.storedAt ?? 0)).toBe(60_000);
     const again = await fetch(`${url}/thing`);
     expect([again.headers.get('x-from'), await again.json(), calls]).toEqual(['cache', { n: 1, name: 'Zoë' }, 1]);
-    cache.invalidate(['thing']);
+    void cache.invalidate(['thing']);
     await fetch(`${url}/thing`);
     expect(calls).toBe(2);
   });
@@ -179,7 +179,7 @@ describe('the interceptor', () => {
     });
     const running = fetch(`${url}/thing`);
     await until(() => calls === 1);
-    cache.invalidate(['thing']);
+    void cache.invalidate(['thing']);
     open();
     expect((await running).status).toBe(200);
     expect(cache.counters.entries).toBe(0);

@@ -1,7 +1,7 @@
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
-import { finalize, type Observable, tap } from 'rxjs';
+import { type Observable, tap } from 'rxjs';
 import { EncodedAnswer } from './encoded-answer.js';
-import { type FillSlot, keepAnswer } from './fill-slot.js';
+import { type FillSlot, keepAnswer, releaseFailed } from './fill-slot.js';
 
 interface RequestWithSlot {
   readonly raw?: { readonly method?: string; readonly nexus?: { readonly fill?: FillSlot } };
@@ -30,7 +30,8 @@ export class CachingInterceptor implements NestInterceptor {
           if (answer instanceof EncodedAnswer && status === 200 && raw?.method === 'GET') keepAnswer(slot, answer);
         },
       }),
-      finalize(() => slot.fill.release()),
+      tap({ error: (error: unknown) => releaseFailed(slot, error) }),
+      tap({ complete: () => slot.fill.release(), unsubscribe: () => slot.fill.release() }),
     );
   }
 }

@@ -66,7 +66,7 @@ describe('a flight', () => {
     const cache = new ResponseCache();
     const fill = lead(cache.flight('k'));
     const waiting = follow(cache.flight('k'));
-    cache.invalidate(['t']);
+    void cache.invalidate(['t']);
     expect(fill.store(answer('old'), { tags: ['t'] })).toBe(false);
     expect(await waiting).toBeUndefined();
   });
@@ -119,7 +119,7 @@ describe('a flight', () => {
     const cache = new ResponseCache();
     const stale = lead(cache.flight('k', ['t']));
     const early = follow(cache.flight('k', ['t']));
-    cache.invalidate(['t']);
+    void cache.invalidate(['t']);
     const fresh = lead(cache.flight('k', ['t']));
     const late = follow(cache.flight('k', ['t']));
     fresh.store(answer('new'), { tags: ['t'] });
@@ -134,14 +134,14 @@ describe('a flight', () => {
     const fill = lead(cache.flight('k', ['t']));
     const waiting = follow(cache.flight('k', ['t']));
     fill.store(answer('old'), { tags: ['t'] });
-    cache.invalidate(['t']);
+    void cache.invalidate(['t']);
     expect(await waiting).toBeUndefined();
   });
 
   it('keeps its place when stale work of the same key lands', () => {
     const cache = new ResponseCache();
     const stale = lead(cache.flight('k', ['t']));
-    cache.invalidate(['t']);
+    void cache.invalidate(['t']);
     lead(cache.flight('k', ['t']));
     stale.release();
     expect(cache.flight('k', ['t']).leader).toBe(false);

@@ -12,5 +12,8 @@ export type {
 export { type CachingConfig, cachingConfig } from './caching.config.js';
 export { CachingInterceptor } from './caching.interceptor.js';
 export { EncodedAnswer } from './encoded-answer.js';
-export { type FillSlot, keepAnswer } from './fill-slot.js';
+export { type FillSlot, keepAnswer, keepNotFound, releaseFailed } from './fill-slot.js';
 export { type InvalidationListener, ResponseCache, type ResponseCacheOptions } from './response-cache.js';
+export { SharedAnswers, type SharedCounters, type SharedTicket } from './shared-answers.js';
+export { SharedFill } from './shared-fill.js';
+export { type RemovalReason, TinyLfuStore, type TinyLfuStoreOptions } from './tiny-lfu-store.js';

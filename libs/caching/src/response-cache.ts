@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '@nexus/kernel';
-import { LRUCache } from 'lru-cache';
+import { sizeOf } from './answer-size.js';
 import type {
   CacheCounters,
   CachedAnswer,
@@ -9,9 +9,11 @@ import type {
   StoreOptions,
 } from './cached-answer.js';
 import type { CachingConfig } from './caching.config.js';
+import { Fill, type FillTicket } from './fill.js';
 import { type Flight, Flights } from './flights.js';
 import { TagFences } from './tag-fences.js';
 import { TagIndex } from './tag-index.js';
+import { TinyLfuStore } from './tiny-lfu-store.js';
 
 export interface ResponseCacheOptions {
   /** Nothing is kept or collapsed when false. */
@@ -33,21 +35,22 @@ export interface ResponseCacheOptions {
 /** Who is told of invalidations; `from` is where they came from. */
 export type InvalidationListener = (tags: readonly string[], from: string) => void;
 
+/** Tells other processes; never rejects. */
+type Publish = (tags: readonly string[]) => Promise<void>;
+
 interface Entry extends CachedAnswer {
   readonly key: string;
   /** Place of its fill among all fills. */
   readonly begun: number;
+  /** Milliseconds since the epoch; until then it may be given although it is stale. */
+  readonly staleUntil: number;
 }
 
 /** No answer takes more than this share of the memory. */
 const LARGEST_SHARE = 16;
 const MAX_TAGS = 256;
-/** Rough cost of an entry's objects and of one tag link, in bytes. */
-const ENTRY_COST = 400;
-const TAG_COST = 120;
-
 /**
- * The answers that this process keeps (L1): least recently used go first, bounded by number and bytes.
+ * The answers that this process keeps (L1), bounded by number and bytes; who stays is up to {@link TinyLfuStore}.
  *
  * An answer is never served once one of its tags was invalidated, also when it was read before and would be kept after:
  * {@link beginFill} notes the moment, and keeping it compares. Invalidate after the change is committed and before
@@ -55,7 +58,7 @@ const TAG_COST = 120;
  */
 export class ResponseCache {
   readonly enabled: boolean;
-  readonly #entries: LRUCache<string, Entry>;
+  readonly #entries: TinyLfuStore<Entry>;
   readonly #index = new TagIndex<Entry>();
   readonly #fences: TagFences;
   readonly #flights: Flights;
@@ -75,6 +78,7 @@ export class ResponseCache {
     listenerFailures: 0,
   };
   #begun = 0;
+  #publish: Publish | undefined;
 
   constructor(options: ResponseCacheOptions = {}) {
     const maxBytes = options.maxBytes ?? 64 * 1024 * 1024;
@@ -85,12 +89,12 @@ export class ResponseCache {
     this.#maxEntryBytes = Math.max(1, Math.floor(maxBytes / LARGEST_SHARE));
     this.#fences = new TagFences(options.maxFences ?? 10_000);
     this.#flights = new Flights(options.flightMs ?? 5_000);
-    this.#entries = new LRUCache({
-      max: options.maxEntries ?? 1000,
-      maxSize: maxBytes,
-      dispose: (entry, _key, reason) => {
+    this.#entries = new TinyLfuStore({
+      maxEntries: options.maxEntries ?? 1000,
+      maxBytes,
+      onRemoved: (entry, reason) => {
         this.#index.remove(entry);
-        if (reason === 'evict') this.#count.evictions += 1;
+        if (reason === 'evicted') this.#count.evictions += 1;
       },
     });
   }
@@ -110,7 +114,7 @@ export class ResponseCache {
     return {
       ...this.#count,
       entries: this.#entries.size,
-      bytes: this.#entries.calculatedSize,
+      bytes: this.#entries.bytes,
       tags: this.#index.tags,
       links: this.#index.links,
       flights: this.#flights.size,
@@ -150,9 +154,10 @@ export class ResponseCache {
   /**
    * Drops every answer with one of the tags, and keeps those that are being made now from being stored.
    * @param from where the invalidation came from, so that what a bus delivers is not sent to it again
+   * @returns where other processes keep answers, too: resolves when they are told, or will be; never rejects
    */
-  invalidate(tags: readonly string[], { from = 'local' }: { readonly from?: string } = {}): void {
-    if (tags.length === 0) return;
+  invalidate(tags: readonly string[], { from = 'local' }: { readonly from?: string } = {}): Promise<void> | undefined {
+    if (tags.length === 0) return undefined;
     this.#fences.raise(tags);
     for (const tag of tags) {
       for (const entry of this.#index.bearers(tag)) {
@@ -168,6 +173,12 @@ export class ResponseCache {
         this.#count.listenerFailures += 1;
       }
     }
+    return from === 'local' ? this.#publish?.(tags) : undefined;
+  }
+
+  /** Has every invalidation of this process told to others. */
+  publishWith(publish: Publish | undefined): void {
+    this.#publish = publish;
   }
 
   /** @returns ends the subscription */
@@ -188,8 +199,15 @@ export class ResponseCache {
     const now = this.#clock.now();
     // The second: the system clock was set back, so that the age is not known.
     if (now < entry.expiresAt && now >= entry.storedAt) return entry;
-    this.#entries.delete(key);
+    if (now >= entry.staleUntil || now < entry.storedAt) this.#entries.delete(key);
     return undefined;
+  }
+
+  /** The answer of a key whose life is over, for as long as it may still be given; none of its tags was invalidated. */
+  stale(key: string): CachedAnswer | undefined {
+    const entry = this.#entries.peek(key);
+    const now = this.#clock.now();
+    return entry && now >= entry.expiresAt && now < entry.staleUntil ? entry : undefined;
   }
 
   async #follow(flight: Flight): Promise<CachedAnswer | undefined> {
@@ -206,7 +224,7 @@ export class ResponseCache {
     return new Fill(key, flight, (answer, options) => this.#keep(ticket, answer, options));
   }
 
-  #keep(ticket: Ticket, answer: FreshAnswer, { tags, ttlMs = this.#ttlMs }: StoreOptions): boolean {
+  #keep(ticket: FillTicket, answer: FreshAnswer, { tags, ttlMs = this.#ttlMs, graceMs = 0 }: StoreOptions): boolean {
     const life = Math.floor(Math.min(ttlMs, this.#ttlMs) * (1 - this.#jitter * Math.random()));
     const size = sizeOf(ticket.key, answer, tags);
     if (!this.enabled || !(life > 0) || size > this.#maxEntryBytes || tags.length > MAX_TAGS) return false;
@@ -217,72 +235,21 @@ export class ResponseCache {
     }
     const now = this.#clock.now();
     const entry: Entry = {
-      status: 200,
+      status: answer.status ?? 200,
       head: answer.head,
+      tail: answer.tail,
       etag: answer.etag,
       contentType: answer.contentType,
       tags: [...tags],
       storedAt: now,
       expiresAt: now + life,
+      staleUntil: now + life + graceMs,
       key: ticket.key,
       begun: ticket.begun,
     };
-    this.#entries.set(ticket.key, entry, { size });
+    this.#entries.set(ticket.key, entry, size);
     this.#index.add(entry);
     this.#count.stores += 1;
     return true;
   }
-}
-
-interface Ticket {
-  readonly key: string;
-  readonly begun: number;
-  readonly moment: number;
-}
-
-class Fill implements CacheFill {
-  #settled = false;
-  #stored = false;
-
-  constructor(
-    readonly key: string,
-    private readonly flight: Flight | undefined,
-    private readonly keep: (answer: FreshAnswer, options: StoreOptions) => boolean,
-  ) {}
-
-  get stored(): boolean {
-    return this.#stored;
-  }
-
-  store(answer: FreshAnswer, options: StoreOptions): boolean {
-    if (this.#settled) return false;
-    this.#settled = true;
-    try {
-      this.#stored = this.keep(answer, options);
-    } finally {
-      this.flight?.land();
-    }
-    return this.#stored;
-  }
-
-  release(): void {
-    if (this.#settled) return;
-    this.#settled = true;
-    this.flight?.land();
-  }
-
-  releaseWith(response: { once(event: 'close', listener: () => void): unknown }): void {
-    response.once('close', () => this.release());
-  }
-}
-
-/** What a text takes in memory: one byte a character as long as all are Latin-1, otherwise two. */
-function textSize(text: string): number {
-  return /^[\0-\xff]*$/.test(text) ? text.length : text.length * 2;
-}
-
-function sizeOf(key: string, answer: FreshAnswer, tags: readonly string[]): number {
-  let size = ENTRY_COST + key.length + textSize(answer.head) + (answer.etag?.length ?? 0);
-  for (const tag of tags) size += TAG_COST + tag.length;
-  return size;
 }

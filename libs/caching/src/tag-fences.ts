@@ -34,11 +34,23 @@ export class TagFences {
   }
 
   raise(tags: readonly string[]): void {
-    this.#now += 1;
+    this.raiseAt(tags, this.#now + 1);
+  }
+
+  /** As {@link raise}, at a moment of somebody else's count; it may come out of order. */
+  raiseAt(tags: readonly string[], moment: number): void {
+    this.#now = Math.max(this.#now, moment);
     for (const tag of tags) {
-      this.#young.set(tag, this.#now);
+      if ((this.#young.get(tag) ?? this.#old.get(tag) ?? -1) > moment) continue;
+      this.#young.set(tag, moment);
       if (this.#young.size >= this.#half) this.#rotate();
     }
+  }
+
+  /** Makes all work stale that began before a moment: what was invalidated until then is not known. */
+  raiseAllAt(moment: number): void {
+    this.#now = Math.max(this.#now, moment);
+    this.#cleared = Math.max(this.#cleared, moment);
   }
 
   /** Makes all work stale that began before, whatever its tags. */

@@ -1,3 +1,4 @@
+import { OutOfTime, type ServiceRequestOptions } from '@nexus/resilience';
 import type { Dispatcher } from 'undici';
 import { MAX_ANSWER_BYTES } from './wire.js';
 
@@ -29,6 +30,8 @@ class Attempt implements Dispatcher.DispatchHandler {
   private status = 0;
   private headers: AnswerHeaders = {};
   private settled = false;
+  /** What it is called off with. */
+  private reason: Error = GIVEN_UP;
   private readonly timer: NodeJS.Timeout;
 
   constructor(
@@ -36,14 +39,14 @@ class Attempt implements Dispatcher.DispatchHandler {
     private readonly signal: AbortSignal,
     timeoutMs: number,
   ) {
-    this.timer = setTimeout(this.giveUp, timeoutMs);
+    this.timer = setTimeout(this.runOut, timeoutMs);
     signal.addEventListener('abort', this.giveUp);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.controller = controller;
     // It waited for a connection, and the caller did not.
-    if (this.settled) controller.abort(GIVEN_UP);
+    if (this.settled) controller.abort(this.reason);
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: AnswerHeaders): void {
@@ -70,9 +73,15 @@ class Attempt implements Dispatcher.DispatchHandler {
     this.finish({ kind: 'failed', cause });
   }
 
+  /** Nobody waits any more, and that is not because the caller left. */
+  private readonly runOut = (): void => {
+    this.reason = new OutOfTime();
+    this.giveUp();
+  };
+
   private readonly giveUp = (): void => {
     this.finish({ kind: 'given-up' });
-    this.controller?.abort(GIVEN_UP);
+    this.controller?.abort(this.reason);
   };
 
   private refuse(): void {
@@ -98,7 +107,7 @@ class Attempt implements Dispatcher.DispatchHandler {
  */
 export function attempt(
   dispatcher: CallDispatcher,
-  options: Dispatcher.DispatchOptions,
+  options: ServiceRequestOptions,
   signal: AbortSignal,
   timeoutMs: number,
 ): Promise<Outcome> {

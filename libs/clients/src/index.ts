@@ -1,7 +1,6 @@
 export type { CallDispatcher } from './attempt.js';
 export { LineReader } from './line-reader.js';
 export { type RemotePortOptions, remotePort } from './remote-port.js';
-export { RetryBudget, type RetryBudgetOptions } from './retry-budget.js';
 export {
   ANONYMOUS_ACTOR,
   BEAT_MS,

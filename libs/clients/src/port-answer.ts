@@ -1,5 +1,5 @@
 import { AppError, errors } from '@nexus/kernel';
-import { ServicePoolError } from '@nexus/resilience';
+import { retryAfterMs as asksFor, ServicePoolError } from '@nexus/resilience';
 import { z } from 'zod';
 import type { AnswerHeaders, Outcome } from './attempt.js';
 import { wireHeaders } from './wire.js';
@@ -15,7 +15,6 @@ export type Result =
 
 const CODE = /^[a-z][a-z0-9_]{0,63}$/;
 const HEADER_NAME = /^[a-z][a-z0-9-]{0,63}$/;
-const MAX_RETRY_AFTER_S = 3600;
 
 const errorBody = z.object({
   error: z.string(),
@@ -36,13 +35,6 @@ function parse(body: Buffer): unknown {
 
 function one(value: string | string[] | undefined): string | undefined {
   return typeof value === 'string' ? value : undefined;
-}
-
-/** Seconds of a Retry-After (RFC 9110 §10.2.3) in ms; dates are not used between services. */
-function retryAfter(headers: AnswerHeaders): number | undefined {
-  const text = one(headers['retry-after']);
-  if (text === undefined || !/^\d{1,4}$/.test(text)) return undefined;
-  return Math.min(Number(text), MAX_RETRY_AFTER_S) * 1000;
 }
 
 function errorHeaders(headers: AnswerHeaders): Record<string, string> {
@@ -68,9 +60,12 @@ function useless(what: string, why: string): { readonly error: AppError } {
   return { error: errors.bad_gateway({ cause: new Error(`${what} gave no usable answer: ${why}`) }) };
 }
 
-/** Nothing was sent because so much waits already: trying again would only be more of it. */
-function isBusy(cause: unknown): boolean {
-  return cause instanceof ServicePoolError && cause.code === 'UPSTREAM_BUSY';
+/** Nothing was sent, and it is known that trying again would not help: so much waits already, or the service fails. */
+function refusedHere(what: string, cause: unknown): AppError | undefined {
+  if (!(cause instanceof ServicePoolError) || !cause.isRefusal) return undefined;
+  const headers = { 'retry-after': String(cause.retryAfterSeconds) };
+  if (cause.code === 'UPSTREAM_BUSY') return errors.overloaded({ headers, cause });
+  return errors.unavailable({ headers, cause: new Error(`${what} is not asked for now`, { cause }) });
 }
 
 function unreachable(what: string, cause: unknown): AppError {
@@ -90,9 +85,10 @@ function unreachable(what: string, cause: unknown): AppError {
 export function readAnswer(what: string, output: z.ZodType, outcome: Outcome): Result {
   if (outcome.kind === 'given-up') return { error: errors.timed_out() };
   if (outcome.kind === 'oversized') return useless(what, 'it is too large');
-  if (outcome.kind === 'failed' && isBusy(outcome.cause))
-    return { error: errors.overloaded({ headers: { 'retry-after': '1' }, cause: outcome.cause }) };
-  if (outcome.kind === 'failed') return { error: unreachable(what, outcome.cause), retryAfterMs: 0 };
+  if (outcome.kind === 'failed') {
+    const refused = refusedHere(what, outcome.cause);
+    return refused ? { error: refused } : { error: unreachable(what, outcome.cause), retryAfterMs: 0 };
+  }
   const { status, headers, body } = outcome;
   if (status === 200) {
     const answer = parse(body);
@@ -102,7 +98,7 @@ export function readAnswer(what: string, output: z.ZodType, outcome: Outcome): R
     // The faults are named without the values: those may be personal.
     return useless(what, data.error.issues.map(({ path, code }) => `${path.join('.')} ${code}`).join(', '));
   }
-  const retryAfterMs = status === 503 ? retryAfter(headers) : undefined;
+  const retryAfterMs = status === 503 ? asksFor(headers['retry-after']) : undefined;
   const thrown = thrownByProvider(status, headers, body);
   if (!thrown && (status < 502 || status > 504)) return useless(what, `its status is ${status}`);
   const error = thrown ?? unreachable(what, new Error(`Its status is ${status}`));

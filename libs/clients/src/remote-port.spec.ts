@@ -4,11 +4,11 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { definePort, type PortClass } from '@nexus/contracts';
 import { ANONYMOUS, AppError, type CallContext } from '@nexus/kernel';
 import { createLogger, MemoryDestination } from '@nexus/observability';
-import { ServicePoolError } from '@nexus/resilience';
+import { RetryBudget, ServicePoolError } from '@nexus/resilience';
 import { closeServer, eventually, listenSomewhere, testContext, testServiceContext, testUser } from '@nexus/testing';
 import { type Dispatcher, Pool } from 'undici';
 import { z } from 'zod';
-import { type CallDispatcher, RetryBudget, remotePort } from './index.js';
+import { type CallDispatcher, remotePort } from './index.js';
 
 interface Kitchen {
   cook(ctx: CallContext, input: { dish: string }): Promise<{ dish: string }>;

@@ -1,11 +1,11 @@
 import type { PortClass, PortMethod, ServiceName, StreamWatch } from '@nexus/contracts';
 import { type CallContext, errors } from '@nexus/kernel';
 import type { Logger } from '@nexus/observability';
+import { MAX_RETRIES, RetryBudget, retryDelayMs, ServicePool } from '@nexus/resilience';
 import { attempt, type CallDispatcher } from './attempt.js';
 import { callHeaders } from './call-headers.js';
 import { readAnswer } from './port-answer.js';
 import { RemoteStream } from './remote-stream.js';
-import { RetryBudget } from './retry-budget.js';
 import { MAX_CALL_MS, portPath } from './wire.js';
 
 /** How the providing service is reached. */
@@ -14,18 +14,16 @@ export interface RemotePortOptions {
   readonly dispatcher: CallDispatcher;
   /** The service that calls; for the logs of the other side alone, which believes the certificate. */
   readonly caller: ServiceName;
-  /** Retries that may be made; one for all ports of a service, which is what the same dispatcher gives by itself. */
+  /** Retries that may be made; the pool's own by default, and one for all ports where the dispatcher is another. */
   readonly budget?: RetryBudget;
   /** Told when a stream is lost and when it is back. */
   readonly logger?: Logger;
 }
 
-const MAX_RETRIES = 2;
-const BACKOFF_MS = 50;
-
 const budgets = new WeakMap<CallDispatcher, RetryBudget>();
 
 function budgetOf(dispatcher: CallDispatcher): RetryBudget {
+  if (dispatcher instanceof ServicePool) return dispatcher.budget;
   let budget = budgets.get(dispatcher);
   if (!budget) {
     budget = new RetryBudget();
@@ -66,6 +64,7 @@ function send(target: Target, ctx: CallContext, body: string, remainingMs: numbe
       headers: [...target.fixedHeaders, ...callHeaders(ctx, remainingMs)],
       body,
       idempotent: target.method.idempotent,
+      ownRetries: true,
       // The deadline covers both.
       headersTimeout: 0,
       bodyTimeout: 0,
@@ -73,11 +72,6 @@ function send(target: Target, ctx: CallContext, body: string, remainingMs: numbe
     ctx.signal,
     remainingMs,
   );
-}
-
-/** Full jitter (AWS Architecture Blog, "Exponential Backoff and Jitter", 2015) on top of what the provider asks for. */
-function delay(retryAfterMs: number, retries: number): number {
-  return retryAfterMs + Math.random() * BACKOFF_MS * 2 ** retries;
 }
 
 async function call(target: Target, ctx: CallContext, input: unknown): Promise<unknown> {
@@ -91,7 +85,7 @@ async function call(target: Target, ctx: CallContext, input: unknown): Promise<u
     if (!('error' in result)) return result.data;
     const { error, retryAfterMs } = result;
     if (retryAfterMs === undefined || !target.method.idempotent || retries >= MAX_RETRIES) throw error;
-    const waitMs = delay(retryAfterMs, retries);
+    const waitMs = retryDelayMs(retries, retryAfterMs);
     if (Date.now() + waitMs >= deadline || !target.budget.takeRetry()) throw error;
     await pause(waitMs, ctx.signal);
   }

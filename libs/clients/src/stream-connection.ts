@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import type { ServiceRequestOptions } from '@nexus/resilience';
 import type { Dispatcher } from 'undici';
 import { z } from 'zod';
 import type { AnswerHeaders, CallDispatcher } from './attempt.js';
@@ -48,20 +49,19 @@ export class StreamConnection implements Dispatcher.DispatchHandler {
 
   /** Begins; what goes wrong is told as its end. @param headers names and values in turn */
   start(dispatcher: CallDispatcher, path: string, headers: readonly string[]): void {
+    const request: ServiceRequestOptions = {
+      path,
+      method: 'POST',
+      headers: ['accept', STREAM_TYPE, 'content-type', STREAM_TYPE, ...headers],
+      body: this.said,
+      // Where a stream has ended its provider may be about to stop: the next one begins on a new connection.
+      reset: true,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      lasts: true,
+    };
     try {
-      dispatcher.dispatch(
-        {
-          path,
-          method: 'POST',
-          headers: ['accept', STREAM_TYPE, 'content-type', STREAM_TYPE, ...headers],
-          body: this.said,
-          // Where a stream has ended its provider may be about to stop: the next one begins on a new connection.
-          reset: true,
-          headersTimeout: 0,
-          bodyTimeout: 0,
-        },
-        this,
-      );
+      dispatcher.dispatch(request, this);
     } catch (cause) {
       this.end(cause);
     }

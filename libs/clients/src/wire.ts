@@ -9,6 +9,11 @@ export const wireHeaders = {
   actor: 'x-nexus-actor',
   /** Address of the client that the call is for. */
   clientAddress: 'x-nexus-client-address',
+  /**
+   * In the answer to a change: moment of the last change that the process has told all others of. Kept answers that are
+   * older may be wrong.
+   */
+  changes: 'x-nexus-changes',
   /** User-Agent of the client that the call is for. */
   userAgent: 'x-nexus-user-agent',
   /**

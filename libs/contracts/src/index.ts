@@ -21,6 +21,7 @@ export {
   type PortMethod,
   type StreamWatch,
 } from './port.js';
+export { ApiKeys, type ExchangedKey } from './ports/api-keys.port.js';
 export {
   PROJECT_ROLES,
   type ProjectAccess,

@@ -51,6 +51,99 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
   },
   {
     "service": "auth",
+    "method": "GET",
+    "path": "/api/v1/auth/api-keys",
+    "operation": "listApiKeys",
+    "access": {
+      "public": false,
+      "roles": [],
+      "scopes": []
+    },
+    "limits": {
+      "bodyBytes": 1048576,
+      "timeoutMs": 10000
+    },
+    "consumes": "none",
+    "produces": "json",
+    "priority": "user_read",
+    "idempotency": "none",
+    "idParams": [],
+    "query": {
+      "kind": "object",
+      "keys": {
+        "limit": {
+          "kind": "number"
+        },
+        "cursor": {
+          "kind": "string"
+        },
+        "sort": {
+          "kind": "string"
+        }
+      }
+    }
+  },
+  {
+    "service": "auth",
+    "method": "POST",
+    "path": "/api/v1/auth/api-keys",
+    "operation": "createApiKey",
+    "access": {
+      "public": false,
+      "roles": [],
+      "scopes": []
+    },
+    "limits": {
+      "bodyBytes": 16384,
+      "timeoutMs": 10000
+    },
+    "consumes": "json",
+    "produces": "json",
+    "priority": "user_write",
+    "idempotency": "refused",
+    "idParams": [],
+    "body": {
+      "kind": "object",
+      "keys": {
+        "name": {
+          "kind": "string"
+        },
+        "scopes": {
+          "kind": "array",
+          "of": {
+            "kind": "string"
+          }
+        },
+        "expires_at": {
+          "kind": "string"
+        }
+      }
+    }
+  },
+  {
+    "service": "auth",
+    "method": "DELETE",
+    "path": "/api/v1/auth/api-keys/{id}",
+    "operation": "revokeApiKey",
+    "access": {
+      "public": false,
+      "roles": [],
+      "scopes": []
+    },
+    "limits": {
+      "bodyBytes": 1048576,
+      "timeoutMs": 10000
+    },
+    "consumes": "none",
+    "produces": "json",
+    "priority": "user_write",
+    "idempotency": "none",
+    "idParams": [
+      "id"
+    ]
+  },
+  {
+    "service": "auth",
     "method": "POST",
     "path": "/api/v1/auth/login",
     "operation": "login",
@@ -357,7 +450,9 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
     "access": {
       "public": false,
       "roles": [],
-      "scopes": []
+      "scopes": [
+        "files:read"
+      ]
     },
     "limits": {
       "bodyBytes": 1048576,
@@ -403,7 +498,9 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
     "access": {
       "public": false,
       "roles": [],
-      "scopes": []
+      "scopes": [
+        "files:write"
+      ]
     },
     "limits": {
       "bodyBytes": 0,
@@ -423,7 +520,9 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
     "access": {
       "public": false,
       "roles": [],
-      "scopes": []
+      "scopes": [
+        "files:write"
+      ]
     },
     "limits": {
       "bodyBytes": 1048576,
@@ -445,7 +544,9 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
     "access": {
       "public": false,
       "roles": [],
-      "scopes": []
+      "scopes": [
+        "files:read"
+      ]
     },
     "limits": {
       "bodyBytes": 1048576,
@@ -467,7 +568,9 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
     "access": {
       "public": false,
       "roles": [],
-      "scopes": []
+      "scopes": [
+        "files:write"
+      ]
     },
     "limits": {
       "bodyBytes": 1048576,
@@ -497,7 +600,9 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
     "access": {
       "public": false,
       "roles": [],
-      "scopes": []
+      "scopes": [
+        "files:read"
+      ]
     },
     "limits": {
       "bodyBytes": 1048576,
@@ -519,7 +624,9 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
     "access": {
       "public": false,
       "roles": [],
-      "scopes": []
+      "scopes": [
+        "files:write"
+      ]
     },
     "limits": {
       "bodyBytes": 1048576,
@@ -541,7 +648,9 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
     "access": {
       "public": false,
       "roles": [],
-      "scopes": []
+      "scopes": [
+        "files:read"
+      ]
     },
     "limits": {
       "bodyBytes": 1048576,
@@ -561,7 +670,9 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
     "access": {
       "public": false,
       "roles": [],
-      "scopes": []
+      "scopes": [
+        "notifications:read"
+      ]
     },
     "limits": {
       "bodyBytes": 1048576,
@@ -607,7 +718,9 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
     "access": {
       "public": false,
       "roles": [],
-      "scopes": []
+      "scopes": [
+        "notifications:write"
+      ]
     },
     "limits": {
       "bodyBytes": 1048576,
@@ -629,7 +742,9 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
     "access": {
       "public": false,
       "roles": [],
-      "scopes": []
+      "scopes": [
+        "notifications:write"
+      ]
     },
     "limits": {
       "bodyBytes": 1048576,
@@ -649,7 +764,9 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
     "access": {
       "public": false,
       "roles": [],
-      "scopes": []
+      "scopes": [
+        "notifications:read"
+      ]
     },
     "limits": {
       "bodyBytes": 1048576,
@@ -669,7 +786,9 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
     "access": {
       "public": false,
       "roles": [],
-      "scopes": []
+      "scopes": [
+        "notifications:read"
+      ]
     },
     "limits": {
       "bodyBytes": 1048576,
@@ -715,7 +834,9 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
     "access": {
       "public": false,
       "roles": [],
-      "scopes": []
+      "scopes": [
+        "projects:read"
+      ]
     },
     "limits": {
       "bodyBytes": 1048576,
@@ -761,7 +882,9 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
     "access": {
       "public": false,
       "roles": [],
-      "scopes": []
+      "scopes": [
+        "projects:write"
+      ]
     },
     "limits": {
       "bodyBytes": 1048576,
@@ -804,7 +927,9 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
     "access": {
       "public": false,
       "roles": [],
-      "scopes": []
+      "scopes": [
+        "projects:write"
+      ]
     },
     "limits": {
       "bodyBytes": 1048576,
@@ -826,7 +951,9 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
     "access": {
       "public": false,
       "roles": [],
-      "scopes": []
+      "scopes": [
+        "projects:read"
+      ]
     },
     "limits": {
       "bodyBytes": 1048576,
@@ -838,7 +965,10 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
       "audience": "user",
       "tags": [
         "project:{id}"
-      ]
+      ],
+      "staleWhileRevalidateSeconds": 30,
+      "staleIfErrorSeconds": 300,
+      "notFoundSeconds": 5
     },
     "priority": "user_read",
     "idempotency": "none",
@@ -854,7 +984,9 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
     "access": {
       "public": false,
       "roles": [],
-      "scopes": []
+      "scopes": [
+        "projects:write"
+      ]
     },
     "limits": {
       "bodyBytes": 1048576,
@@ -899,7 +1031,9 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
     "access": {
       "public": false,
       "roles": [],
-      "scopes": []
+      "scopes": [
+        "projects:write"
+      ]
     },
     "limits": {
       "bodyBytes": 1048576,
@@ -921,7 +1055,9 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
     "access": {
       "public": false,
       "roles": [],
-      "scopes": []
+      "scopes": [
+        "projects:read"
+      ]
     },
     "limits": {
       "bodyBytes": 1048576,
@@ -960,7 +1096,9 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
     "access": {
       "public": false,
       "roles": [],
-      "scopes": []
+      "scopes": [
+        "projects:write"
+      ]
     },
     "limits": {
       "bodyBytes": 1048576,
@@ -983,7 +1121,9 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
     "access": {
       "public": false,
       "roles": [],
-      "scopes": []
+      "scopes": [
+        "projects:write"
+      ]
     },
     "limits": {
       "bodyBytes": 1048576,
@@ -1014,7 +1154,9 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
     "access": {
       "public": false,
       "roles": [],
-      "scopes": []
+      "scopes": [
+        "projects:write"
+      ]
     },
     "limits": {
       "bodyBytes": 1048576,
@@ -1036,7 +1178,9 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
     "access": {
       "public": false,
       "roles": [],
-      "scopes": []
+      "scopes": [
+        "projects:write"
+      ]
     },
     "limits": {
       "bodyBytes": 1048576,
@@ -1060,7 +1204,9 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
       "roles": [
         "admin"
       ],
-      "scopes": []
+      "scopes": [
+        "users:read"
+      ]
     },
     "limits": {
       "bodyBytes": 1048576,
@@ -1106,7 +1252,9 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
     "access": {
       "public": false,
       "roles": [],
-      "scopes": []
+      "scopes": [
+        "users:read"
+      ]
     },
     "limits": {
       "bodyBytes": 1048576,
@@ -1118,7 +1266,10 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
       "audience": "role",
       "tags": [
         "user:{id}"
-      ]
+      ],
+      "staleWhileRevalidateSeconds": 30,
+      "staleIfErrorSeconds": 300,
+      "notFoundSeconds": 5
     },
     "priority": "user_read",
     "idempotency": "none",
@@ -1136,7 +1287,9 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
       "roles": [
         "admin"
       ],
-      "scopes": []
+      "scopes": [
+        "users:write"
+      ]
     },
     "limits": {
       "bodyBytes": 1048576,
@@ -1180,7 +1333,9 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
       "roles": [
         "admin"
       ],
-      "scopes": []
+      "scopes": [
+        "users:write"
+      ]
     },
     "limits": {
       "bodyBytes": 1048576,
@@ -1204,7 +1359,9 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
       "roles": [
         "admin"
       ],
-      "scopes": []
+      "scopes": [
+        "users:write"
+      ]
     },
     "limits": {
       "bodyBytes": 1048576,
@@ -1226,7 +1383,9 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
     "access": {
       "public": false,
       "roles": [],
-      "scopes": []
+      "scopes": [
+        "profile:read"
+      ]
     },
     "limits": {
       "bodyBytes": 1048576,
@@ -1252,7 +1411,9 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
     "access": {
       "public": false,
       "roles": [],
-      "scopes": []
+      "scopes": [
+        "profile:write"
+      ]
     },
     "limits": {
       "bodyBytes": 1048576,
@@ -1292,7 +1453,9 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
     "access": {
       "public": false,
       "roles": [],
-      "scopes": []
+      "scopes": [
+        "profile:read"
+      ]
     },
     "limits": {
       "bodyBytes": 1048576,
@@ -1312,7 +1475,9 @@ export const ROUTE_MANIFEST: readonly RoutePolicy[] = [
     "access": {
       "public": false,
       "roles": [],
-      "scopes": []
+      "scopes": [
+        "profile:write"
+      ]
     },
     "limits": {
       "bodyBytes": 1048576,

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { keepNotFound } from '@nexus/caching';
 import { type AppError, atEndOfTurn } from '@nexus/kernel';
 import type { Exchange } from './exchange.js';
 import { lingerOnClose } from './lingering-close.js';
@@ -23,6 +24,7 @@ function leavesMuchUnread({ complete, headers }: IncomingMessage): boolean {
 export function commonHeaders(exchange: Exchange): string[] {
   const { defaults, request } = exchange;
   const headers = [...defaults.headers, 'X-Request-Id', exchange.id, ...exchange.headers];
+  if (defaults.late) headers.push(...defaults.late(request));
   if (exchange.close || defaults.closing) {
     headers.push('Connection', 'close');
     if (!request.complete) lingerOnClose(request);
@@ -87,8 +89,11 @@ export function errorBody(error: AppError, requestId: string): string {
 
 /** Answers with an error, in the one format. */
 export function writeError(exchange: Exchange, error: AppError): void {
+  if (error.status >= 500 && exchange.fallback?.()) return;
   exchange.errorCode = error.details[0]?.code ?? error.code;
   const extra: string[] = ['Cache-Control', 'no-store'];
   for (const [name, value] of Object.entries(error.headers)) extra.push(name, value);
-  writeAnswer(exchange, error.status, errorBody(error, exchange.id), extra);
+  const body = errorBody(error, exchange.id);
+  if (error.status === 404 && exchange.fill) keepNotFound(exchange.fill, body, exchange.id);
+  writeAnswer(exchange, error.status, body, extra);
 }

@@ -1,4 +1,4 @@
-import { type EncodedAnswer, keepAnswer } from '@nexus/caching';
+import { type EncodedAnswer, keepAnswer, releaseFailed } from '@nexus/caching';
 import type { Logger } from '@nexus/observability';
 import { answerFailure } from './answer-failure.js';
 import { encodeAnswer, sendEncoded } from './encode-answer.js';
@@ -47,7 +47,7 @@ export class EndpointRunner {
   }
 
   private fail(exchange: Exchange, thrown: unknown): void {
-    exchange.fill?.fill.release();
+    if (exchange.fill) releaseFailed(exchange.fill, thrown);
     answerFailure(this.logger, exchange, thrown);
   }
 }

@@ -12,6 +12,8 @@ export interface ExchangeDefaults {
   readonly headers: readonly string[];
   /** Every answer closes its connection: the process is about to stop. */
   readonly closing: boolean;
+  /** Header names and values that an answer carries besides, as they are when it is made; absent for none. */
+  readonly late?: ((request: IncomingMessage) => readonly string[]) | undefined;
 }
 
 /**
@@ -20,7 +22,7 @@ export interface ExchangeDefaults {
  */
 export class Exchange {
   actor: Actor = ANONYMOUS;
-  /** The access token of the actor, as it came. A secret. */
+  /** The access token of the actor, as it came, or as an API key was exchanged for it. A secret. */
   credential: string | undefined;
   /** A gateway of the platform sent it on: what its `x-nexus-*` fields say is so. */
   viaGateway = false;
@@ -44,6 +46,8 @@ export class Exchange {
   close = false;
   /** The right to keep this answer, where the cache may. */
   fill: FillSlot | undefined;
+  /** Gives an older answer where this one fails; says whether it did. */
+  fallback: (() => boolean) | undefined;
   /** `Cache-Status` member for logs, e.g. `hit`. */
   cacheStatus: string | undefined;
   /** First error code of the answer, for logs. */
@@ -53,6 +57,8 @@ export class Exchange {
   private abort: AbortController | undefined;
   /** Its place among all that are being served; kept by whoever keeps those. */
   place = -1;
+  /** The place of its class among those that are served first; kept by whoever let it in, -1 where nobody counts it. */
+  rank = -1;
   private cancelled = false;
   private onCancelled: (() => void) | undefined;
   private context: CallContext | undefined;

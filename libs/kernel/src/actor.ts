@@ -2,15 +2,19 @@
 export const ROLES = ['user', 'admin'] as const;
 export type Role = (typeof ROLES)[number];
 
-/** A signed-in person. */
+/** A person who is signed in, or who comes with one of their API keys. */
 export interface UserActor {
   readonly kind: 'user';
   readonly id: string;
   readonly role: Role;
+  /** The session; of an API key, the key. */
   readonly sessionId: string;
   /** Version of the session the token was made for; an older one than the session's is refused. */
   readonly sessionVersion: number;
+  /** What an API key may be used for; a person's own session has none and needs none. */
   readonly scopes: readonly string[];
+  /** The API key that was used; absent for a session. */
+  readonly keyId?: string;
   /** Authentication methods (RFC 8176), e.g. `pwd`. */
   readonly amr: readonly string[];
 }

@@ -27,9 +27,9 @@ export interface CallContext {
   readonly address?: string;
   readonly userAgent?: string;
   /**
-   * The access token that the user actor came with, as it was given: a call to another process hands it on unchanged, so
-   * that each service sees for itself who acts. Absent for every other actor. A secret: never log a context as a whole
-   * (the logger would take it out by its name).
+   * The access token that the user actor came with, as it was given (in place of an API key, what it was exchanged for):
+   * a call to another process hands it on unchanged, so that each service sees for itself who acts. Absent for every
+   * other actor. A secret: never log a context as a whole (the logger would take it out by its name).
    */
   readonly credential?: string;
 }

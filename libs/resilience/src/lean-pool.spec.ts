@@ -5,7 +5,8 @@ import type { Dispatcher } from 'undici';
 import { LeanPool } from './lean-pool.js';
 import { LeanRequest } from './lean-request.js';
 import { type PlainRequest, plainRequest } from './plain-request.js';
-import { ServicePool, type ServicePoolOptions } from './service-pool.js';
+import { ServicePool } from './service-pool.js';
+import type { ServicePoolOptions } from './service-pool-options.js';
 
 jest.setTimeout(20_000);
 

@@ -5,7 +5,8 @@ import { afterEach, beforeAll, describe, expect, jest, test } from '@jest/global
 import { TestAuthority } from '@nexus/testing';
 import { request } from 'undici';
 import { attachReload, peerServices, secureServerOptions } from './secure-server.js';
-import { ServicePool, type ServicePoolOptions } from './service-pool.js';
+import { ServicePool } from './service-pool.js';
+import type { ServicePoolOptions } from './service-pool-options.js';
 import { TlsMaterial } from './tls-material.js';
 
 jest.setTimeout(30_000);

@@ -4,7 +4,8 @@ import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { request, upgrade } from 'undici';
-import { ServicePool, type ServicePoolOptions } from './service-pool.js';
+import { ServicePool } from './service-pool.js';
+import type { ServicePoolOptions } from './service-pool-options.js';
 import type { ReachedAddress } from './service-upstreams.js';
 import type { AddressEvent } from './upstream-address.js';
 
@@ -142,7 +143,7 @@ describe('a pool of one address', () => {
   test('opens no more connections than it may, and lets no more requests wait', async () => {
     const held: ServerResponse[] = [];
     const origin = await serve((_request, response) => void held.push(response));
-    const { pool } = open(origin.url, { connections: 2, maxPending: 3 });
+    const { pool } = open(origin.url, { connections: 2, maxInFlight: 5 });
     const answers = Array.from({ length: 6 }, () => ask(pool));
     expect(await answers[5]).toBe('UPSTREAM_BUSY');
     while (origin.requests.length < 5) {

@@ -1,42 +1,15 @@
 import type { Socket } from 'node:net';
 import type { ServiceName } from '@nexus/contracts';
 import { Dispatcher, errors } from 'undici';
-import { ReplayBudget } from './replay-budget.js';
-import type { Lookup } from './service-names.js';
+import { CircuitBreaker, REFUSED } from './circuit-breaker.js';
+import { RetryBudget } from './retry-budget.js';
 import { ServicePoolError } from './service-pool-error.js';
+import type { PoolState, ServicePoolOptions } from './service-pool-options.js';
+import type { ServiceRequestOptions } from './service-request.js';
 import { type ReachedAddress, ServiceUpstreams } from './service-upstreams.js';
 import { serviceOrigins } from './service-urls.js';
-import type { TlsMaterial } from './tls-material.js';
 import { type ExchangeOwner, TrackedExchange } from './tracked-exchange.js';
-import type { AddressEvent, UpstreamAddress } from './upstream-address.js';
-
-export interface ServicePoolOptions {
-  /** The service that must be at the other end. */
-  readonly service: ServiceName;
-  /** `https://` and `http://` origins: a list, or the text of `NEXUS_<SERVICE>_URL` with commas. */
-  readonly urls: string | readonly string[];
-  /** This process's identity; needed for `https://`. */
-  readonly material?: TlsMaterial;
-  /** Connections per address; 128 by default. */
-  readonly connections?: number;
-  /** Requests per address that may wait for a connection; 1024 by default. */
-  readonly maxPending?: number;
-  /** Longest time until an address takes a connection, in ms; 1 s by default, and four times as long for the handshake. */
-  readonly connectTimeoutMs?: number;
-  /** How often host names are looked up, in ms; 5 s by default. */
-  readonly resolveEveryMs?: number;
-  /** About how old a connection gets, in ms; 10 min by default. */
-  readonly maxConnectionAgeMs?: number;
-  /** Whether requests go again where that is safe; true by default. */
-  readonly replay?: boolean;
-  /** Longest wait for the head of an answer, in ms, where a request says nothing else; 30 s by default. */
-  readonly headersTimeoutMs?: number;
-  /** Longest silence in a body, in ms, where a request says nothing else; 30 s by default. */
-  readonly bodyTimeoutMs?: number;
-  readonly lookup?: Lookup;
-  /** Told when an address is left alone and when it is taken back. */
-  readonly onEvent?: (event: AddressEvent) => void;
-}
+import type { UpstreamAddress } from './upstream-address.js';
 
 /** Everything that can wait while no address is known. */
 const MAX_PARKED = 1_024;
@@ -49,15 +22,24 @@ const ORIGIN = new URL('http://service');
  * addresses that fail are left alone for a while, the last one never. Over TLS the peer must be the service by its
  * certificate, and a new identity of this process is taken up without a failed request.
  *
+ * It is also what holds the trouble of one service back from all else (M. Nygard, Release It!, 2nd ed., ch. 5): a bound of
+ * what runs and waits, a breaker, and one budget of retries for everybody in the process who asks the service.
+ *
  * Errors that reach a handler are undici's, or {@link ServicePoolError} for what never left.
  */
 export class ServicePool extends Dispatcher {
   readonly #service: ServiceName;
   readonly #upstreams: ServiceUpstreams;
   readonly #owner: ExchangeOwner;
+  /** Of requests that are no part of what is limited and judged. */
+  readonly #lasting: ExchangeOwner;
   readonly #maxInFlight: number;
-  readonly #budget = new ReplayBudget();
+  readonly #breaker: CircuitBreaker | undefined;
+  /** Of everybody who repeats requests to this service. */
+  readonly budget = new RetryBudget();
   #running = 0;
+  #refusedOpen = 0;
+  #refusedBusy = 0;
   #parked = 0;
   #state: 'open' | 'closed' | 'destroyed' = 'open';
   #whenIdle: (() => void)[] = [];
@@ -71,13 +53,21 @@ export class ServicePool extends Dispatcher {
       throw new Error(`The service ${service} is reached over https, so TLS_CERT, TLS_KEY and TLS_CA are needed`);
     }
     this.#service = service;
-    this.#maxInFlight = connections + (options.maxPending ?? 1_024);
+    this.#maxInFlight = options.maxInFlight ?? connections + 1_024;
+    this.#breaker =
+      options.breaker &&
+      new CircuitBreaker({ ...options.breaker, ...(options.onCircuit ? { onChange: options.onCircuit } : {}) });
+    const mayRepeat = () => options.replay !== false && this.budget.takeRetry();
     this.#owner = {
+      breaker: this.#breaker,
       again: (exchange) => void this.#send(exchange),
-      mayReplay: () => options.replay !== false,
-      mayRepeat: () => options.replay !== false && this.#budget.take(),
+      // To another address is where it should have gone at once; to the same one it is a retry.
+      mayReplay: (ownRetries) => (this.#hasOthers ? options.replay !== false : !ownRetries && mayRepeat()),
+      mayRepeat,
+      hasOthers: () => this.#hasOthers,
       finished: () => this.#finished(),
     };
+    this.#lasting = { ...this.#owner, breaker: undefined };
     this.#upstreams = new ServiceUpstreams({
       service,
       origins,
@@ -93,30 +83,41 @@ export class ServicePool extends Dispatcher {
       lookup: options.lookup,
       onEvent: options.onEvent,
       onDrain: () => this.emit('drain', ORIGIN),
+      onGood: () => this.#breaker?.hurry(),
     });
   }
 
   /** As of undici: @returns false when the next request would have to wait for a connection */
-  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    const exchange = new TrackedExchange(this.#owner, options, handler);
+  override dispatch(options: ServiceRequestOptions, handler: Dispatcher.DispatchHandler): boolean {
+    const exchange = new TrackedExchange(options.lasts === true ? this.#lasting : this.#owner, options, handler);
     this.#running += 1;
     if (this.#state !== 'open') {
       exchange.fail(this.#state === 'closed' ? new errors.ClientClosedError() : new errors.ClientDestroyedError());
       return false;
     }
-    return this.#send(exchange);
+    if (this.#running > this.#maxInFlight && options.lasts !== true) {
+      exchange.fail(this.#busy());
+      return false;
+    }
+    const now = performance.now();
+    if (options.ownRetries !== true) this.budget.countCall(now);
+    return this.#send(exchange, now);
   }
 
-  #send(exchange: TrackedExchange): boolean {
+  #send(exchange: TrackedExchange, now = performance.now()): boolean {
     const target = this.#pick(exchange.previous);
     if (target === undefined) {
       void this.#park(exchange);
       return false;
     }
-    if (target.inFlight >= this.#maxInFlight) {
-      exchange.fail(this.#busy());
-      return false;
+    if (this.#breaker !== undefined && exchange.options.lasts !== true) {
+      exchange.era = this.#breaker.enter();
+      if (exchange.era === REFUSED) {
+        exchange.fail(this.#openError());
+        return false;
+      }
     }
+    exchange.startedAt = now;
     target.inFlight += 1;
     exchange.target = target;
     return target.dispatch(exchange.options, exchange);
@@ -132,6 +133,7 @@ export class ServicePool extends Dispatcher {
     let target: UpstreamAddress | undefined;
     for (let tries = 1; ; tries += 1) {
       if (this.#state !== 'open') throw new errors.ClientClosedError();
+      if (this.#breaker !== undefined && this.#breaker.waitMs > 0) throw this.#openError();
       target = this.#pick(target);
       if (target === undefined && tries === 1) {
         await this.#upstreams.resolve();
@@ -173,15 +175,39 @@ export class ServicePool extends Dispatcher {
     else exchange.fail(new ServicePoolError('UPSTREAM_UNKNOWN', `No address of ${this.#service} is known`));
   }
 
+  get #hasOthers(): boolean {
+    return this.#upstreams.usable.length > 1;
+  }
+
+  #openError(): ServicePoolError {
+    this.#refusedOpen += 1;
+    return new ServicePoolError('UPSTREAM_OPEN', `The service ${this.#service} fails and is not asked for a while`, {
+      retryAfterMs: this.#breaker?.waitMs ?? 0,
+    });
+  }
+
   #busy(): ServicePoolError {
-    return new ServicePoolError('UPSTREAM_BUSY', `Too many requests wait for ${this.#service}`);
+    this.#refusedBusy += 1;
+    return new ServicePoolError('UPSTREAM_BUSY', `Too many requests run and wait at ${this.#service}`);
   }
 
   #finished(): void {
-    this.#budget.count();
     this.#running -= 1;
     if (this.#running > 0) return;
     for (const resolve of this.#whenIdle.splice(0)) resolve();
+  }
+
+  /** How it is with the service as a whole. */
+  get state(): PoolState {
+    return {
+      circuit: this.#breaker?.state ?? 'closed',
+      inFlight: this.#running,
+      maxInFlight: this.#maxInFlight,
+      refusedOpen: this.#refusedOpen,
+      refusedBusy: this.#refusedBusy,
+      retries: this.budget.granted,
+      retriesDenied: this.budget.denied,
+    };
   }
 
   /** What is known of every address, without asking. */

@@ -40,6 +40,8 @@ export interface UpstreamPlan {
   readonly lookup: Lookup | undefined;
   readonly onEvent: ((event: AddressEvent) => void) | undefined;
   readonly onDrain: () => void;
+  /** An address that failed is well again, as far as is known. */
+  readonly onGood: () => void;
 }
 
 interface Known {
@@ -71,7 +73,10 @@ export class ServiceUpstreams {
   constructor(private readonly plan: UpstreamPlan) {
     this.#owner = {
       mayEject: (address) => this.#upstreams.some((other) => other !== address && isGood(other)),
-      changed: () => this.#refresh(),
+      changed: (isWell) => {
+        this.#refresh();
+        if (isWell) plan.onGood();
+      },
       lost: () => {
         if (performance.now() - this.#resolvedAt >= LOOKUP_GAP_MS) void this.resolve();
       },

@@ -33,8 +33,8 @@ export interface AddressLimits {
 export interface AddressOwner {
   /** Whether another address could be asked in its place. */
   mayEject(address: UpstreamAddress): boolean;
-  /** The state has changed. */
-  changed(): void;
+  /** The state has changed. @param isWell to one that speaks for it */
+  changed(isWell: boolean): void;
   /** No connection came about: the name may have moved. */
   lost(): void;
   tell(event: AddressEvent): void;
@@ -134,7 +134,7 @@ export class UpstreamAddress {
     if (this.state === 'up' || this.state === 'ejected') return;
     const wasFailing = this.state === 'failing';
     this.state = 'up';
-    if (wasFailing) this.owner.changed();
+    if (wasFailing) this.owner.changed(true);
   }
 
   /** A gateway error was answered, or the connection was cut. */
@@ -173,7 +173,7 @@ export class UpstreamAddress {
       this.ejections += 1;
       this.#wait();
     }
-    this.owner.changed();
+    this.owner.changed(false);
     if (mayEject) this.owner.tell({ type: 'ejected', service: this.#plan.service, address: this.name, reason });
   }
 
@@ -210,7 +210,7 @@ export class UpstreamAddress {
     }
     this.#failures = 0;
     this.state = 'up';
-    this.owner.changed();
+    this.owner.changed(true);
     this.owner.tell({ type: 'returned', service: this.#plan.service, address: this.name, reason: 'connected' });
   }
 

@@ -1,6 +1,8 @@
 export { type CertificateSet, type LeafOptions, TestAuthority } from './certificates.js';
 export { FaultLink } from './fault-link.js';
+export { LoadProcess } from './load-process.js';
 export { MemoryUserDirectory } from './memory-user-directory.js';
+export type { LoadCounts, LoadKind } from './mixed-load.js';
 export {
   type ContractCall,
   type ContractCase,

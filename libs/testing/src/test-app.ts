@@ -9,7 +9,7 @@ import {
   runApp,
   type ServiceDefinition,
 } from '@nexus/bootstrap';
-import { SERVICE_NAMES, TokenTrust } from '@nexus/contracts';
+import { ApiKeys, SERVICE_NAMES, TokenTrust } from '@nexus/contracts';
 import { createLogger } from '@nexus/observability';
 import { createServicesDatabase } from './services-database.js';
 import { TEST_ISSUER, type TokenFacts, TokenMint } from './token-mint.js';
@@ -81,6 +81,8 @@ function doublesService(mint: TokenMint, options: TestAppOptions): ServiceDefini
     const Token = class {};
     return { Token, instance };
   });
+  const keysAreProvided =
+    provided.has(ApiKeys) || doubles.some(({ port }) => (port as unknown) === (ApiKeys as unknown));
   class Doubles {}
   Module({ providers: tokens.map(({ Token, instance }) => ({ provide: Token, useValue: instance })) })(Doubles);
   return defineService({
@@ -92,6 +94,7 @@ function doublesService(mint: TokenMint, options: TestAppOptions): ServiceDefini
       provider: (tokens[i] as (typeof tokens)[number]).Token,
       callers: SERVICE_NAMES,
     })),
+    needs: keysAreProvided ? [ApiKeys] : [],
   });
 }
 

@@ -8,6 +8,10 @@ export interface TokenFacts {
   readonly sid?: string;
   readonly role?: string;
   readonly sv?: number;
+  /** Scopes with blanks between them. */
+  readonly scope?: string;
+  /** The API key that it was made for. */
+  readonly api_key?: string;
   /** Seconds since the epoch. */
   readonly exp?: number;
   readonly iss?: string;
@@ -36,7 +40,8 @@ export class TokenMint extends TokenTrust {
       sid: facts.sid ?? uuidv7(),
       sv: facts.sv ?? 1,
       role: facts.role ?? 'user',
-      scope: '',
+      scope: facts.scope ?? '',
+      ...(facts.api_key === undefined ? {} : { api_key: facts.api_key }),
       amr: ['pwd'],
       iat: now,
       exp: facts.exp ?? now + LIFE_SECONDS,

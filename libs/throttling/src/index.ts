@@ -3,6 +3,7 @@ export { CredentialLimit, type CredentialLimitName, CredentialThrottlerGuard } f
 export { LocalRateLimiter, type LocalRateLimiterOptions } from './local-rate-limiter.js';
 export { type RateHeaders, rateHeaders } from './rate-headers.js';
 export { type RateDecision, RateLimiter } from './rate-limiter.js';
+export { type RateDecisions, RedisRateLimiter, type RedisRateLimiterOptions } from './redis-rate-limiter.js';
 export { NexusThrottlerStorage } from './throttler-storage.js';
 export { type ThrottlingConfig, throttlingConfig } from './throttling.config.js';
 export { ThrottlingModule, type ThrottlingOptions } from './throttling.module.js';

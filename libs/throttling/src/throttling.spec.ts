@@ -51,6 +51,12 @@ describe('tiers', () => {
     expect(tierLimit(config, user('admin'), address)).toEqual({ key: user('user').id, limit: 5000, windowMs: 10_000 });
   });
 
+  it('gives each API key of a person a counter of its own, with the limit of the person', () => {
+    const keyId = uuidv7();
+    const key = { ...user('admin'), sessionId: keyId, keyId, scopes: ['files:read'] };
+    expect(tierLimit(config, key, address)).toEqual({ key: keyId, limit: 5000, windowMs: 10_000 });
+  });
+
   it('counts anonymous callers by address, apart from the coarse limit, and services not at all', () => {
     expect(tierLimit(config, ANONYMOUS, address)).toEqual({ key: 'a:203.0.113.7', limit: 100, windowMs: 10_000 });
     expect(addressLimit(config, address)).toEqual({ key: '203.0.113.7', limit: 20_000, windowMs: 10_000 });

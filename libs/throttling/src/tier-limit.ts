@@ -12,7 +12,8 @@ export interface AppliedLimit {
 /**
  * The limit of a caller's tier. Keys are the id itself and the address itself where every request needs them: making a
  * new string costs more than the whole decision. Neither can be the other, nor any prefixed key. A person has one
- * counter whatever their role, so that a change of role within a window neither forgets nor repeats what was counted.
+ * counter whatever their role, so that a change of role within a window neither forgets nor repeats what was counted;
+ * each of their API keys is a caller of its own.
  *
  * @param address key of the client's address, which counts for a caller without credentials
  * @returns `undefined` for a service, which has no limit
@@ -22,7 +23,7 @@ export function tierLimit(config: ThrottlingConfig, actor: Actor, address: Addre
   switch (actor.kind) {
     case 'user':
       return {
-        key: actor.id,
+        key: actor.keyId ?? actor.id,
         limit: actor.role === 'admin' ? config.RATE_LIMIT_ADMIN : config.RATE_LIMIT_USER,
         windowMs,
       };

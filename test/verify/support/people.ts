@@ -14,7 +14,7 @@ export async function call<T = unknown>(
   url: string,
   method: string,
   path: string,
-  { token, body }: { readonly token?: string; readonly body?: object } = {},
+  { token, apiKey, body }: { readonly token?: string; readonly apiKey?: string; readonly body?: object } = {},
 ): Promise<Reply<T>> {
   const from = performance.now();
   const reply = await fetch(url + path, {
@@ -23,6 +23,7 @@ export async function call<T = unknown>(
     headers: {
       connection: 'close',
       ...(token ? { authorization: `Bearer ${token}` } : {}),
+      ...(apiKey ? { 'x-api-key': apiKey } : {}),
       ...(body && !(body instanceof FormData) ? { 'content-type': 'application/json' } : {}),
     },
     ...(body ? { body: body instanceof FormData ? body : JSON.stringify(body) } : {}),

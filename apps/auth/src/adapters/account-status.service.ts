@@ -34,6 +34,6 @@ export class AccountStatusService {
       outcome: 'success',
       target: { type: 'account', id: user_id },
     });
-    return status === 'active' ? 0 : this.ending.end(tx, ctx, { userId: user_id }, 'account_deactivated');
+    return status === 'active' ? 0 : this.ending.shutOut(tx, ctx, user_id, 'account_deactivated');
   }
 }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { Sessions, TokenTrust, UserDirectory } from '@nexus/contracts';
+import { newApiKey } from '@nexus/auth-guards';
+import { ApiKeys, Sessions, TokenTrust, UserDirectory } from '@nexus/contracts';
 import { serviceActor, uuidv7 } from '@nexus/kernel';
 import {
   CONTRACT_CALLER,
@@ -11,6 +12,7 @@ import {
   testUser,
 } from '@nexus/testing';
 import { authService } from '../index.js';
+import { LocalApiKeys } from './api-keys.local.js';
 import { LocalSessions } from './sessions.local.js';
 import { LocalTokenTrust } from './token-trust.local.js';
 
@@ -31,11 +33,43 @@ afterAll(() => app.stop());
 
 const service = serviceActor(CONTRACT_CALLER);
 
-/** Makes an account with one session. @returns its id */
-async function register(): Promise<string> {
+/** Makes an account with one session. */
+async function signUp(): Promise<{ user: { id: string }; tokens: { access_token: string } }> {
   const body = { email: `${uuidv7()}@example.com`, password: 'a long enough secret', name: 'Person' };
-  return (await app.call('POST', '/api/v1/auth/register', { body })).body.data.user.id;
+  return (await app.call('POST', '/api/v1/auth/register', { body })).body.data;
 }
+
+describe('API keys, exchanged from the same process and from another', () => {
+  let key: string;
+
+  beforeAll(async () => {
+    const { tokens } = await signUp();
+    const body = { name: 'Spec', scopes: ['files:read'] };
+    const reply = await app.call('POST', '/api/v1/auth/api-keys', { token: tokens.access_token, body });
+    key = reply.body.data.secret;
+  });
+
+  const nothing = (answer: unknown) => expect(answer).toEqual({ exchanged: null });
+  const cases = portContract(ApiKeys, {
+    provider: () => get(LocalApiKeys),
+    calls: () => [
+      {
+        method: 'exchange',
+        input: { key },
+        actor: service,
+        check: (answer) =>
+          expect(answer).toEqual({
+            exchanged: { token: expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+$/), expires_in: 60 },
+          }),
+      },
+      { method: 'exchange', input: { key: newApiKey() }, actor: service, check: nothing },
+      { method: 'exchange', input: { key: 'nx_nobody' }, check: nothing },
+      { method: 'exchange', input: { key: '' }, check: nothing },
+      { method: 'exchange', input: { key: "'; -- é\u{1f600}" }, check: nothing },
+    ],
+  });
+  test.each(cases)('$name', ({ run }) => run());
+});
 
 describe('sign-ins, from the same process and from another', () => {
   const nothing = (answer: unknown) => expect(answer).toEqual({ revoked: 0 });
@@ -64,7 +98,7 @@ describe('trust in tokens, from the same process and from another', () => {
     ],
     tell: {
       subscribe: async () => {
-        const user_id = await register();
+        const user_id = (await signUp()).user.id;
         const { revoked } = await get(LocalSessions).revokeAll(testServiceContext(CONTRACT_CALLER), {
           user_id,
           reason: 'spec',

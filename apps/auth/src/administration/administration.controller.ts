@@ -30,7 +30,7 @@ export class AdministrationController {
   @Endpoint('POST', ':id/lock', {
     operation: 'lockUser',
     summary: 'Keep a person from signing in',
-    description: 'Ends all sessions of the person at once.',
+    description: 'Ends all sessions of the person at once. Their API keys are refused until the person is unlocked.',
     response: accountView,
     errors: ['account_not_found', 'last_admin'],
   })

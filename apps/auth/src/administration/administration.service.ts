@@ -22,7 +22,8 @@ export class Administration {
   ) {}
 
   /**
-   * Gives a person another role. Their access tokens are refused from now on; a refresh brings ones with the new role.
+   * Gives a person another role. Their access tokens are refused from now on; a refresh brings ones with the new role, and
+   * so does an API key.
    * @throws AppError `account_not_found`, `stale_version`, `last_admin`
    */
   async setRole(ctx: CallContext, id: string, role: Role, expected: ExpectedVersion | undefined): Promise<AccountView> {
@@ -41,7 +42,7 @@ export class Administration {
   }
 
   /**
-   * Keeps a person from signing in and ends their sessions.
+   * Keeps a person from signing in, ends their sessions and has their API keys refused while the lock stands.
    * @throws AppError `account_not_found`, `last_admin`
    */
   async lock(ctx: CallContext, id: string): Promise<AccountView> {
@@ -50,7 +51,7 @@ export class Administration {
       if (account.lockedAt) return toView(account);
       if (isLastAdmin) throw authErrors.last_admin();
       await this.change.setLocked(tx, ctx, account, true);
-      await this.ending.end(tx, ctx, { userId: id }, 'account_locked');
+      await this.ending.shutOut(tx, ctx, id, 'account_locked');
       return toView(account);
     });
   }

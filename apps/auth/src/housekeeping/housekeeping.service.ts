@@ -1,6 +1,7 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { OnServiceStart } from '@nexus/bootstrap';
 import { LOGGER, type Logger } from '@nexus/observability';
+import { ApiKeysRepository } from '../api-keys/api-keys.repository.js';
 import { SigningKeysRepository } from '../keys/signing-keys.repository.js';
 import { FORGET_MS } from '../passwords/failure-rule.service.js';
 import { LoginFailuresRepository } from '../passwords/login-failures.repository.js';
@@ -12,6 +13,8 @@ const ROUND_MS = 600_000;
 const BATCH = 1_000;
 /** How long a session that is over can still be looked into. */
 const KEEP_SESSIONS_MS = 30 * 86_400_000;
+/** How long an API key that has expired is still shown. */
+const KEEP_API_KEYS_MS = 30 * 86_400_000;
 /** A verifier may ask for entries with a clock that is behind. */
 const KEEP_REVOCATIONS_MS = 300_000;
 
@@ -27,6 +30,7 @@ export class AuthHousekeeping implements OnServiceStart, OnModuleDestroy {
     private readonly revocations: RevocationsRepository,
     private readonly failures: LoginFailuresRepository,
     private readonly keys: SigningKeysRepository,
+    private readonly apiKeys: ApiKeysRepository,
     private readonly clock: AuthClock,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
@@ -54,5 +58,6 @@ export class AuthHousekeeping implements OnServiceStart, OnModuleDestroy {
     await this.keys.removeRetired(new Date(now));
     // In batches, so that none holds many rows for long.
     while (!this.stopped && (await this.sessions.removeOver(before(KEEP_SESSIONS_MS), BATCH)) === BATCH);
+    while (!this.stopped && (await this.apiKeys.removeExpired(before(KEEP_API_KEYS_MS), BATCH)) === BATCH);
   }
 }

@@ -5,12 +5,20 @@ import { type ConfigOf, type PlatformConfig, platformConfig, publicUrl } from '@
 import { type Role, uuidv4 } from '@nexus/kernel';
 import { SigningKeys } from './signing-keys.service.js';
 
+/** Life of the access token that an API key is exchanged for, in s. */
+export const KEY_TOKEN_SECONDS = 60;
+
 /** What an access token says. */
 export interface AccessGrant {
   readonly userId: string;
   readonly role: Role;
+  /** The session; of an API key, the key. */
   readonly sessionId: string;
   readonly sessionVersion: number;
+  /** What it may be used for; all that its owner may do unless given. */
+  readonly scopes?: readonly string[];
+  /** The API key that it is made for. */
+  readonly keyId?: string;
   readonly amr: readonly string[];
   /** Seconds since the epoch. */
   readonly issuedAt: number;
@@ -46,7 +54,8 @@ export class AccessTokens {
       sid: grant.sessionId,
       sv: grant.sessionVersion,
       role: grant.role,
-      scope: '',
+      scope: grant.scopes?.join(' ') ?? '',
+      ...(grant.keyId === undefined ? {} : { api_key: grant.keyId }),
       amr: grant.amr,
       iat: grant.issuedAt,
       exp: grant.expiresAt,

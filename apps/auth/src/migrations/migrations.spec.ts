@@ -33,7 +33,7 @@ describe('the migrations of auth', () => {
     const own = [...one, ...two].filter((name) => name.startsWith('auth.'));
     expect(own).toHaveLength(1 + plan.migrations.length);
     const up = await tables();
-    expect(up).toEqual(expect.arrayContaining(['accounts', 'sessions', 'signing_keys', 'revocations']));
+    expect(up).toEqual(expect.arrayContaining(['accounts', 'api_keys', 'sessions', 'signing_keys', 'revocations']));
     for (const _ of plan.migrations) await revertLast(database.url, plan);
     expect(await tables()).toEqual(['idempotency_keys', 'migrations', 'processed_events']);
     await migrateServices(database.url, [authService]);

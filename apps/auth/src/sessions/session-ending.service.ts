@@ -2,10 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { AuditTrail } from '@nexus/audit';
 import type { Transaction } from '@nexus/database';
 import type { CallContext } from '@nexus/kernel';
+import { ApiKeysRepository } from '../api-keys/api-keys.repository.js';
+import { KEY_TOKEN_SECONDS } from '../keys/access-tokens.service.js';
 import { AuthClock } from '../time/auth-clock.service.js';
-import { RevocationStream } from './revocation-stream.service.js';
-import { type NewRevocation, RevocationsRepository } from './revocations.repository.js';
 import { type Ending, type Session, SessionsRepository, type Touched } from './sessions.repository.js';
+import { type RevokedTokens, TokenRevocations } from './token-revocations.service.js';
 
 /** Why a session ended; kept with it and in the audit record. */
 export type EndReason =
@@ -18,34 +19,25 @@ export type EndReason =
   | 'account_deactivated'
   | (string & {});
 
-/** Clocks of those who check tokens may be so far off, in ms. */
-const SKEW_MS = 60_000;
-
 /** Ends sessions, or the access tokens they have, so that every verifier knows before the change is answered. */
 @Injectable()
 export class SessionEnding {
   constructor(
     private readonly sessions: SessionsRepository,
-    private readonly revocations: RevocationsRepository,
-    private readonly stream: RevocationStream,
+    private readonly apiKeys: ApiKeysRepository,
+    private readonly revocations: TokenRevocations,
     private readonly audit: AuditTrail,
     private readonly clock: AuthClock,
   ) {}
 
   /**
-   * Ends sessions of a person. The last thing to do in a transaction: from here to its end nobody else can revoke.
+   * Ends sessions of a person, whose API keys go on. The last thing to do in a transaction: from here to its end nobody
+   * else can revoke.
    * @returns how many ended
    */
   async end(tx: Transaction, ctx: CallContext, which: Ending, reason: EndReason): Promise<number> {
-    const ended = await this.sessions.end(tx, which, new Date(this.clock.now()), reason);
-    if (ended.length === 0) return 0;
-    await this.audit.record(tx, ctx, {
-      action: which.only ? 'session.ended' : 'sessions.ended',
-      outcome: 'success',
-      target: which.only ? { type: 'session', id: which.only } : { type: 'account', id: which.userId },
-      details: { reason, sessions: ended.length, account: which.userId },
-    });
-    await this.revoke(tx, ended, () => null);
+    const ended = await this.endRows(tx, ctx, which, reason);
+    await this.revocations.add(tx, ended.map(allTokens));
     return ended.length;
   }
 
@@ -60,21 +52,46 @@ export class SessionEnding {
     await this.end(tx, ctx, { userId: session.userId, only: session.id }, 'token_reused');
   }
 
-  /** Lets the sessions live but refuses the access tokens they have. As {@link end}, the last thing to do. */
-  async outdateTokens(tx: Transaction, userId: string): Promise<void> {
-    await this.revoke(tx, await this.sessions.outdateTokens(tx, userId), (session) => session.version);
+  /**
+   * Ends all that a person who may not come in any more has: the sessions for good, and the access tokens that were made
+   * for API keys, which work again once the person may come in again. As {@link end}, the last thing to do.
+   * @returns how many sessions ended
+   */
+  async shutOut(tx: Transaction, ctx: CallContext, userId: string, reason: EndReason): Promise<number> {
+    const ended = await this.endRows(tx, ctx, { userId }, reason);
+    await this.revocations.add(tx, [...ended.map(allTokens), ...(await this.outdateKeys(tx, userId))]);
+    return ended.length;
   }
 
-  private async revoke(tx: Transaction, touched: readonly Touched[], minVersion: (of: Touched) => number | null) {
-    const now = this.clock.now();
-    const entries: NewRevocation[] = [];
-    for (const session of touched) {
-      const expiresAt = new Date(session.tokenExpiresAt.getTime() + SKEW_MS);
-      // Where every token has expired there is nothing to refuse.
-      if (expiresAt.getTime() > now)
-        entries.push({ sessionId: session.id, minVersion: minVersion(session), expiresAt });
-    }
-    const written = await this.revocations.append(tx, entries);
-    if (written.length > 0) tx.afterCommit(() => this.stream.announce(written));
+  /**
+   * Lets the sessions and API keys of a person live but refuses the access tokens they have. As {@link end}, the last
+   * thing to do.
+   */
+  async outdateTokens(tx: Transaction, userId: string): Promise<void> {
+    const outdated = await this.sessions.outdateTokens(tx, userId);
+    const sessions = outdated.map((session) => ({ ...allTokens(session), minVersion: session.version }));
+    await this.revocations.add(tx, [...sessions, ...(await this.outdateKeys(tx, userId))]);
   }
+
+  private async endRows(tx: Transaction, ctx: CallContext, which: Ending, reason: EndReason): Promise<Touched[]> {
+    const ended = await this.sessions.end(tx, which, new Date(this.clock.now()), reason);
+    if (ended.length === 0) return ended;
+    await this.audit.record(tx, ctx, {
+      action: which.only ? 'session.ended' : 'sessions.ended',
+      outcome: 'success',
+      target: which.only ? { type: 'session', id: which.only } : { type: 'account', id: which.userId },
+      details: { reason, sessions: ended.length, account: which.userId },
+    });
+    return ended;
+  }
+
+  private async outdateKeys(tx: Transaction, userId: string): Promise<RevokedTokens[]> {
+    const outdated = await this.apiKeys.outdate(tx, userId);
+    const tokensExpireAt = new Date(this.clock.now() + KEY_TOKEN_SECONDS * 1000);
+    return outdated.map(({ id, version }) => ({ id, minVersion: version, tokensExpireAt }));
+  }
+}
+
+function allTokens({ id, tokenExpiresAt }: Touched): RevokedTokens {
+  return { id, minVersion: null, tokensExpireAt: tokenExpiresAt };
 }

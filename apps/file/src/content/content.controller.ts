@@ -1,4 +1,5 @@
 import { Controller, Param, Req, Res } from '@nestjs/common';
+import { Scopes } from '@nexus/auth-guards';
 import { Ctx, Endpoint, exchangeOf, idParam } from '@nexus/http';
 import type { CallContext } from '@nexus/kernel';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -9,6 +10,7 @@ import { ContentService } from './content.service.js';
 export class ContentController {
   constructor(private readonly content: ContentService) {}
 
+  @Scopes('files:read')
   @Endpoint('GET', ':id/content', {
     operation: 'downloadFile',
     summary: 'Download the content of a file',

@@ -1,4 +1,5 @@
 import { Body, Controller, Param, Query } from '@nestjs/common';
+import { Scopes } from '@nexus/auth-guards';
 import { Caller, Ctx, Endpoint, type ExpectedVersion, IfMatch, idParam } from '@nexus/http';
 import type { CallContext, Page, UserActor } from '@nexus/kernel';
 import type { z } from 'zod';
@@ -9,6 +10,7 @@ import { FilesService } from './files.service.js';
 export class FilesController {
   constructor(private readonly files: FilesService) {}
 
+  @Scopes('files:read')
   @Endpoint('GET', '', {
     operation: 'listFiles',
     summary: 'List files',
@@ -24,6 +26,7 @@ export class FilesController {
     return this.files.list(ctx, caller, query);
   }
 
+  @Scopes('files:read')
   @Endpoint('GET', ':id', {
     operation: 'getFile',
     summary: 'Read what is known about a file',
@@ -34,6 +37,7 @@ export class FilesController {
     return this.files.get(ctx, id);
   }
 
+  @Scopes('files:write')
   @Endpoint('PATCH', ':id', {
     operation: 'renameFile',
     summary: 'Rename a file',
@@ -49,6 +53,7 @@ export class FilesController {
     return this.files.rename(ctx, id, change.name, expected);
   }
 
+  @Scopes('files:write')
   @Endpoint('DELETE', ':id', {
     operation: 'trashFile',
     summary: 'Put a file into the trash',
@@ -63,6 +68,7 @@ export class FilesController {
     await this.files.trash(ctx, id, expected);
   }
 
+  @Scopes('files:write')
   @Endpoint('POST', ':id/restore', {
     operation: 'restoreFile',
     summary: 'Take a file out of the trash',

@@ -1,13 +1,12 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { carriesBody, type KeptAnswer, keyShape, normaliseKeys, validationError } from '@nexus/http';
-import { AppError, type CallContext, errors, type UserActor } from '@nexus/kernel';
+import { AppError, type CallContext, errors, type UserActor, uuidv4 } from '@nexus/kernel';
 import type { Logger } from '@nexus/observability';
 import type { FileConfig } from '../file.config.js';
 import { fileErrors } from '../file.errors.js';
 import type { FileAccess } from '../files/file-access.service.js';
 import { nameOfUpload } from '../files/file-name.js';
-import type { ObjectRemoval } from '../storage/object-removal.service.js';
 import { type ObjectSink, type ObjectStore, StorageFullError } from '../storage/object-store.port.js';
 import { writeSpending } from '../storage/spent-chunks.js';
 import type { UsageService } from '../usage/usage.service.js';
@@ -17,6 +16,7 @@ import { type FilePart, type FormLimits, readForm } from './multipart-form.js';
 import { malformed } from './part-header.js';
 import { digestsOfPart, readUploadHead, type UploadHead, uploadFingerprint } from './upload-head.js';
 import type { UploadAnswer, UploadedFile, UploadLedger, UploadTicket } from './upload-ledger.service.js';
+import type { UploadRemains } from './upload-remains.js';
 import { type UploadFields, uploadFields } from './uploads.schemas.js';
 
 /** What an upload works with. */
@@ -25,7 +25,7 @@ export interface UploadParts {
   readonly store: ObjectStore;
   readonly access: FileAccess;
   readonly usage: UsageService;
-  readonly removal: ObjectRemoval;
+  readonly remains: UploadRemains;
   readonly config: FileConfig;
   readonly logger: Logger;
 }
@@ -114,9 +114,12 @@ export class UploadRun {
     }
     if (fields.project_id !== undefined) await access.assertProject(this.ctx, fields.project_id, 'change');
     const left = await this.refuseOverQuota();
-    this.key = await ledger.begin(this.caller.id, this.ticket);
-    this.startBeating(this.key);
-    this.sink = await store.begin(this.key);
+    const key = uuidv4();
+    // Before it is written down: when the database goes away meanwhile, nobody knows whether it was.
+    this.key = key;
+    await ledger.begin(key, this.caller.id, this.ticket);
+    this.startBeating(key);
+    this.sink = await store.begin(key);
     const meter = new ContentMeter([
       { bytes: config.FILE_MAX_BYTES, error: fileErrors.file_too_large },
       { bytes: left, error: fileErrors.quota_exceeded },
@@ -199,15 +202,12 @@ export class UploadRun {
     return error;
   }
 
-  /** What cannot be cleared away now is found by the sweeper. */
   private async clearAway(): Promise<void> {
-    const { ledger, removal, logger } = this.parts;
+    const { remains, logger } = this.parts;
     clearInterval(this.beat);
-    try {
-      await this.sink?.abort();
-      if (this.key !== undefined && (await ledger.discard(this.key))) await removal.finish(this.key);
-    } catch (error) {
-      logger.warn('The remains of an upload could not be removed yet', { error });
-    }
+    await this.sink
+      ?.abort()
+      .catch((error: unknown) => logger.warn('The remains of an upload could not be removed yet', { error }));
+    if (this.key !== undefined) await remains.clear(this.key);
   }
 }

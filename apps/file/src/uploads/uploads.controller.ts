@@ -1,4 +1,5 @@
 import { Controller, Req } from '@nestjs/common';
+import { Scopes } from '@nexus/auth-guards';
 import { EncodedAnswer } from '@nexus/caching';
 import { Caller, Ctx, Endpoint, exchangeOf } from '@nexus/http';
 import type { CallContext, UserActor } from '@nexus/kernel';
@@ -10,6 +11,7 @@ import { UploadsService } from './uploads.service.js';
 export class UploadsController {
   constructor(private readonly uploads: UploadsService) {}
 
+  @Scopes('files:write')
   @Endpoint('POST', '', {
     operation: 'uploadFile',
     summary: 'Upload a file',

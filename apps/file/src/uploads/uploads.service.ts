@@ -8,6 +8,7 @@ import { ObjectRemoval } from '../storage/object-removal.service.js';
 import { ObjectStore } from '../storage/object-store.port.js';
 import { UsageService } from '../usage/usage.service.js';
 import { type UploadAnswer, UploadLedger } from './upload-ledger.service.js';
+import { UploadRemains } from './upload-remains.js';
 import { type UploadParts, UploadRun } from './upload-run.js';
 
 /** Takes uploads, and waits for them to clear away what they hold before the process ends. */
@@ -25,7 +26,7 @@ export class UploadsService implements BeforeApplicationShutdown {
     @Inject(fileConfig.token) config: FileConfig,
     @Inject(LOGGER) logger: Logger,
   ) {
-    this.parts = { ledger, store, access, usage, removal, config, logger };
+    this.parts = { ledger, store, access, usage, remains: new UploadRemains(ledger, removal, logger), config, logger };
   }
 
   /** @param request with its body unread; it is left open, so that an answer can be given in any case */
@@ -41,5 +42,6 @@ export class UploadsService implements BeforeApplicationShutdown {
 
   async beforeApplicationShutdown(): Promise<void> {
     await Promise.allSettled(this.running);
+    this.parts.remains.close();
   }
 }

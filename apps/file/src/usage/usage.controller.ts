@@ -1,4 +1,5 @@
 import { Controller } from '@nestjs/common';
+import { Scopes } from '@nexus/auth-guards';
 import { Caller, Endpoint } from '@nexus/http';
 import type { UserActor } from '@nexus/kernel';
 import { type FileUsage, fileUsage } from './usage.schemas.js';
@@ -8,6 +9,7 @@ import { UsageService } from './usage.service.js';
 export class UsageController {
   constructor(private readonly usage: UsageService) {}
 
+  @Scopes('files:read')
   @Endpoint('GET', 'usage', {
     operation: 'getFileUsage',
     summary: 'How much space the caller’s files take',

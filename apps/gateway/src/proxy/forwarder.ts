@@ -2,6 +2,7 @@ import type { ForwarderParts } from '@nexus/bootstrap';
 import type { RoutePolicy, ServiceName } from '@nexus/contracts';
 import { answerFailure, type Exchange, hasBody, idempotencyKey } from '@nexus/http';
 import type { AppError } from '@nexus/kernel';
+import { ServicePoolError, type ServiceRequestOptions } from '@nexus/resilience';
 import type { Dispatcher } from 'undici';
 import { forwardStream } from './forward-stream.js';
 import { type ForwardedBody, forwardedBody, forwardedPath } from './forwarded-body.js';
@@ -16,7 +17,7 @@ function dispatchOptions(
   exchange: Exchange,
   { body, contentType }: ForwardedBody,
   protocol: 'http' | 'https',
-): Dispatcher.DispatchOptions {
+): ServiceRequestOptions {
   const headers = requestFields(exchange, protocol);
   if (contentType !== undefined) {
     const at = headers.indexOf('content-type');
@@ -32,15 +33,22 @@ function dispatchOptions(
     ...(idempotencyKey(exchange) === undefined ? {} : { idempotent: true }),
     // HEAD and a DELETE with a body would otherwise cost their connection.
     reset: false,
+    ...(left === 0 ? {} : { deadline: exchange.deadline }),
     headersTimeout: left,
     bodyTimeout: left === 0 ? STREAM_SILENCE_MS : left,
   };
 }
 
 /** Passes requests that the policy chain let through to the services that run elsewhere. */
-export function createForwarder({ upstream, logger, protocol }: ForwarderParts): (exchange: Exchange) => void {
+export function createForwarder({
+  upstream,
+  logger,
+  protocol,
+  changesKnown,
+}: ForwarderParts): (exchange: Exchange) => void {
   const ended = (exchange: Exchange, failure: AppError | undefined) => {
-    if (failure === undefined) return;
+    // What the pool itself refuses is told once, when that begins; here it would be told for each request.
+    if (failure === undefined || (failure.cause instanceof ServicePoolError && failure.cause.isRefusal)) return;
     logger.warn('A service gave no answer', {
       'event.action': 'upstream-failed',
       'http.request.id': exchange.id,
@@ -63,17 +71,21 @@ export function createForwarder({ upstream, logger, protocol }: ForwarderParts):
     forwardStream(
       exchange,
       { agent: agentOf(service), path: forwardedPath(exchange), headers: requestFields(exchange, protocol) },
-      new Forwarding(exchange, ended),
+      new Forwarding(exchange, ended, changesKnown),
     );
   const send = (exchange: Exchange, route: RoutePolicy, body: ForwardedBody) => {
     if (exchange.response.headersSent || exchange.response.destroyed) return;
-    upstream(route.service).dispatch(dispatchOptions(exchange, body, protocol), new Forwarding(exchange, ended));
+    upstream(route.service).dispatch(
+      dispatchOptions(exchange, body, protocol),
+      new Forwarding(exchange, ended, changesKnown),
+    );
   };
   return (exchange) => {
     const { route } = exchange;
     try {
       if (!route) throw new Error('A request without a route was to be forwarded');
-      if (route.consumes === 'stream' && hasBody(exchange)) {
+      // Whoever listens holds a connection for as long as he likes, and those of the pool are for all.
+      if (route.produces === 'sse' || (route.consumes === 'stream' && hasBody(exchange))) {
         stream(exchange, route);
         return;
       }

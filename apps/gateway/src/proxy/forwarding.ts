@@ -1,8 +1,12 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import type { ForwarderParts } from '@nexus/bootstrap';
+import { wireHeaders } from '@nexus/clients';
 import { commonHeaders, type Exchange, endAnswer, writeError } from '@nexus/http';
 import { type AppError, errors } from '@nexus/kernel';
+import { OutOfTime } from '@nexus/resilience';
 import type { Dispatcher } from 'undici';
 import { answerFields, isFramed, trailerFields } from './answer-fields.js';
+import { keepForwarded } from './kept-answer.js';
 import { bytesPassed } from './passing-bytes.js';
 import { takesTrailers } from './request-fields.js';
 import { foreignError, isPlatformType, platformErrorCode, upstreamFailure } from './upstream-error.js';
@@ -38,18 +42,25 @@ export class Forwarding implements Dispatcher.DispatchHandler {
   private interim = 0;
   private ended = false;
 
+  /** @param changesKnown waits until a change is known here that a service has told of */
   constructor(
     private readonly exchange: Exchange,
     private readonly onEnded: Ended,
+    private readonly changesKnown?: ForwarderParts['changesKnown'],
   ) {
     this.response = exchange.response;
-    exchange.whenCancelled(() => this.controller?.abort(new ClientGone('Nobody waits any more')));
+    exchange.whenCancelled(() => this.controller?.abort(this.whyOver()));
   }
 
   onRequestStart(controller: Controller): void {
     this.controller = controller;
     // Its time was up, or its client went away, while it waited for a connection.
-    if (this.isOver) controller.abort(new ClientGone('Nobody waits any more'));
+    if (this.isOver) controller.abort(this.whyOver());
+  }
+
+  /** That its time was up says something about the service; that the client went away does not. */
+  private whyOver(): Error {
+    return Date.now() >= this.exchange.deadline ? new OutOfTime() : new ClientGone('Nobody waits any more');
   }
 
   private get isOver(): boolean {
@@ -126,7 +137,7 @@ export class Forwarding implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(_controller: Controller, trailers: IncomingHttpHeaders): void {
-    if (this.held !== undefined) this.finishWhole(this.held);
+    if (this.held !== undefined) this.finishKnown(this.held);
     else {
       if (takesTrailers(this.exchange.request) && this.headers['content-length'] === undefined) {
         this.response.addTrailers(trailerFields(trailers));
@@ -136,12 +147,27 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     this.end(undefined);
   }
 
+  /** Who made a change finds it in what is kept here, too, once the change is answered. */
+  private finishKnown(held: Buffer[]): void {
+    const told = this.changesKnown && this.headers[wireHeaders.changes];
+    const { route } = this.exchange;
+    if (told === undefined || !route) {
+      this.finishWhole(held);
+      return;
+    }
+    const known = this.changesKnown?.(route.service, Number(told));
+    known?.then(() => this.finishWhole(held)).catch((error: Error) => this.onResponseError(null, error));
+  }
+
   private finishWhole(held: Buffer[]): void {
     const { response, exchange } = this;
     if (this.isOver || response.headersSent) return;
+    const bytes = held.length === 1 ? (held[0] as Buffer) : Buffer.concat(held);
     // Latin-1 has a character for every byte: as text, head and body leave in one write, and no byte changes.
-    const body = (held.length === 1 ? (held[0] as Buffer) : Buffer.concat(held)).toString('latin1');
+    const body = bytes.toString('latin1');
     const { status } = this;
+    if (status >= 500 && exchange.fallback?.()) return;
+    if (exchange.fill !== undefined) keepForwarded(exchange.fill, exchange, { status, headers: this.headers, bytes });
     const toHead = exchange.request.method === 'HEAD';
     if (status >= 400) {
       const code = this.errorCode(body, toHead);
@@ -165,7 +191,7 @@ export class Forwarding implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Controller | null, error: Error): void {
-    if (error instanceof ClientGone) {
+    if (error instanceof ClientGone || error instanceof OutOfTime) {
       this.endStream();
       this.end(undefined);
       return;

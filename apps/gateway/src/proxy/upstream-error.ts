@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { challenge } from '@nexus/auth-guards';
 import { mediaTypeOf } from '@nexus/http';
 import { AppError, errors } from '@nexus/kernel';
+import { ServicePoolError } from '@nexus/resilience';
 import { z } from 'zod';
 
 /** The one error format, as another service of the platform answers it. */
@@ -64,12 +65,16 @@ export function foreignError(status: number): AppError {
 }
 
 const LATE = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT']);
-const AWAY = new Set(['UPSTREAM_CONNECT', 'UPSTREAM_UNKNOWN', 'UPSTREAM_BUSY', 'UND_ERR_CONNECT_TIMEOUT']);
+const AWAY = new Set(['UPSTREAM_CONNECT', 'UPSTREAM_UNKNOWN', 'UND_ERR_CONNECT_TIMEOUT']);
 const REFUSED = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'UND_ERR_CLOSED']);
 
 /** What a client is told when a service gave no answer. */
 export function upstreamFailure(error: unknown): AppError {
   if (error instanceof AppError) return error;
+  if (error instanceof ServicePoolError && error.isRefusal) {
+    const headers = { 'retry-after': String(error.retryAfterSeconds) };
+    return (error.code === 'UPSTREAM_BUSY' ? errors.overloaded : errors.unavailable)({ headers, cause: error });
+  }
   const code = String((error as { readonly code?: unknown } | null)?.code ?? '');
   if (LATE.has(code)) return errors.timed_out({ cause: error });
   if (AWAY.has(code) || REFUSED.has(code)) return errors.unavailable({ headers: RETRY_SOON, cause: error });

@@ -8,11 +8,11 @@ import {
   type RouteChanges,
 } from '@nexus/bootstrap';
 import type { RoutePolicy } from '@nexus/contracts';
-import { watchFiles } from '@nexus/resilience';
+import { resilienceConfig, watchFiles } from '@nexus/resilience';
 import { gatewayConfig } from '../gateway.config.js';
 import { Upgrades } from '../proxy/upgrade.js';
 import { foreignRoutes } from './foreign-route.js';
-import { ForeignUpstream } from './foreign-upstream.js';
+import { type ForeignProtection, ForeignUpstream } from './foreign-upstream.js';
 import { operationOverride } from './operation-override.js';
 import { PathTree } from './path-tree.js';
 import { type RoutesFile, RoutesFileError, RoutesReader } from './read-routes.js';
@@ -56,6 +56,7 @@ interface Compiled {
 export class GatewayRoutes implements EdgeRoutes {
   readonly upgrades: Upgrades;
   private readonly reader: RoutesReader;
+  private readonly protection: ForeignProtection;
   private readonly operations: ReadonlyMap<string, RoutePolicy>;
   private compiled: ReadonlyMap<DeclaredRoute, Compiled> = new Map();
   /** The text that was looked at last. */
@@ -73,6 +74,8 @@ export class GatewayRoutes implements EdgeRoutes {
   ) {
     const { config, declared, logger } = parts;
     const { GATEWAY_ROUTES, GATEWAY_WEBSOCKETS_PER_CALLER, GATEWAY_WEBSOCKET_IDLE_SECONDS } = config.get(gatewayConfig);
+    const { UPSTREAM_BREAKER, UPSTREAM_MAX_REQUESTS } = config.get(resilienceConfig);
+    this.protection = { breaker: UPSTREAM_BREAKER === 'on', maxInFlight: UPSTREAM_MAX_REQUESTS };
     this.reader = new RoutesReader(declared);
     this.operations = new Map(declared.map((route) => [route.operation, route]));
     this.upgrades = new Upgrades(
@@ -160,7 +163,7 @@ export class GatewayRoutes implements EdgeRoutes {
       const known = this.compiled.get(route);
       if (known) compiled.set(route, known);
       else {
-        const fresh = new ForeignUpstream(route.upstreams);
+        const fresh = new ForeignUpstream(route.upstreams, this.protection);
         const upstream = upstreams.get(fresh.key) ?? fresh;
         upstreams.set(upstream.key, upstream);
         const routes = foreignRoutes(route, upstream, { logger, protocol, upgrades: this.upgrades });

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { AccessTokenVerifier, RevocationList } from '@nexus/auth-guards';
+import { AccessTokenVerifier, newApiKey, RevocationList, SCOPES } from '@nexus/auth-guards';
 import {
   compose,
   createApp,
@@ -12,7 +12,8 @@ import {
   type RunningApp,
   runApp,
 } from '@nexus/bootstrap';
-import { SERVICE_NAMES, TokenTrust } from '@nexus/contracts';
+import { ApiKeys, SERVICE_NAMES, TokenTrust } from '@nexus/contracts';
+import { uuidv7 } from '@nexus/kernel';
 import { createLogger, MemoryDestination } from '@nexus/observability';
 import { peerServices, secureServerOptions, TlsMaterial } from '@nexus/resilience';
 import {
@@ -36,6 +37,8 @@ export interface Edge {
   token(facts?: TokenFacts): string;
   /** `Authorization: Bearer …` of somebody who is signed in. */
   readonly bearer: string;
+  /** `X-API-Key: …` of a key with every scope. */
+  readonly apiKey: string;
   /** A connection that is closed with the spec, or before. @param from any address of the loopback network */
   client(from?: string): Promise<RawClient>;
   /** Sends bytes on a connection of its own; the first final answer. */
@@ -49,7 +52,7 @@ const TRUST_DOMAIN = 'nexus.local';
 const NEVER = () => Promise.reject(new Error('It runs elsewhere'));
 const OTHERS = SERVICE_NAMES.filter((name) => name !== 'gateway');
 
-/** What the gateway knows of the others: their names, and who says which tokens count. */
+/** What the gateway knows of the others: their names, and who says which tokens and keys count. */
 const catalog = [
   gatewayService,
   ...OTHERS.map((name) =>
@@ -57,28 +60,38 @@ const catalog = [
       name,
       port: 0,
       module: NEVER,
-      provides:
-        name === 'auth'
-          ? [{ port: TokenTrust as unknown as PortToken, provider: class {}, callers: SERVICE_NAMES }]
-          : [],
+      provides: (name === 'auth' ? [TokenTrust, ApiKeys] : []).map((port) => ({
+        port: port as unknown as PortToken,
+        provider: class {},
+        callers: SERVICE_NAMES,
+      })),
     }),
   ),
 ];
 
-/** Auth's side of the one port that the gateway needs, over mutual TLS. */
-async function serveTrust(authority: TestAuthority, mint: TokenMint) {
+/** One key is somebody's. */
+function keysOf(mint: TokenMint, own: string): ApiKeys {
+  const keyId = uuidv7();
+  return {
+    exchange: async (_ctx, { key }) => {
+      const token = mint.token({ sid: keyId, api_key: keyId, scope: SCOPES.join(' ') });
+      return { exchanged: key === own ? { token, expires_in: 60 } : null };
+    },
+  };
+}
+
+/** Auth's side of the ports that the gateway needs, over mutual TLS. */
+async function serveAuth(authority: TestAuthority, mint: TokenMint, apiKey: string) {
   const context = () => testServiceContext('spec');
   const revocations = new RevocationList(mint, context);
   await revocations.start();
   const material = TlsMaterial.fromPem(await authority.issue('auth'), { trustDomain: TRUST_DOMAIN });
   const calls = createInternalCalls({
-    ports: [
-      {
-        token: TokenTrust as unknown as PortToken,
-        client: localPort(TokenTrust as unknown as PortToken, () => mint),
-        callers: ['gateway'],
-      },
-    ],
+    ports: [[TokenTrust, mint] as const, [ApiKeys, keysOf(mint, apiKey)] as const].map(([port, provider]) => ({
+      token: port as unknown as PortToken,
+      client: localPort<object>(port as unknown as PortToken, () => provider),
+      callers: ['gateway'],
+    })),
     verifier: new AccessTokenVerifier(mint, revocations, context, {
       issuer: TEST_ISSUER,
       audience: 'nexus',
@@ -120,7 +133,8 @@ export interface EdgeOptions {
 export async function openEdge(options: EdgeOptions = {}): Promise<Edge> {
   const mint = new TokenMint();
   const authority = await TestAuthority.create();
-  const trust = await serveTrust(authority, mint);
+  const apiKey = newApiKey();
+  const trust = await serveAuth(authority, mint, apiKey);
   const behind = await authority.issue(OTHERS.join('+'));
   const origin = new RawOrigin(
     options.tls ? secureServerOptions(TlsMaterial.fromPem(behind, { trustDomain: TRUST_DOMAIN })) : undefined,
@@ -140,6 +154,8 @@ export async function openEdge(options: EdgeOptions = {}): Promise<Edge> {
     ...Object.fromEntries(OTHERS.map((name) => [`NEXUS_${name.toUpperCase()}_URL`, name === 'auth' ? trust.url : url])),
     ...(options.projectUrl ? { NEXUS_PROJECT_URL: await options.projectUrl(authority) } : {}),
     ...NO_LIMITS,
+    // Services fail here all the time, and are asked on.
+    UPSTREAM_BREAKER: 'off',
     // No balancer has to notice that this one goes.
     SHUTDOWN_DRAIN_MS: '0',
     ...options.env,
@@ -167,6 +183,7 @@ export async function openEdge(options: EdgeOptions = {}): Promise<Edge> {
     log,
     token: (facts) => mint.token(facts),
     bearer: `Authorization: Bearer ${mint.token()}`,
+    apiKey: `X-API-Key: ${apiKey}`,
     client,
     ask: async (bytes, toHead = false) => {
       const opened = await client();

@@ -1,4 +1,5 @@
 import { Controller, Param, Query } from '@nestjs/common';
+import { Scopes } from '@nexus/auth-guards';
 import { Caller, Endpoint, idParam } from '@nexus/http';
 import type { Page, UserActor } from '@nexus/kernel';
 import {
@@ -16,6 +17,7 @@ import { InboxService } from './inbox.service.js';
 export class InboxController {
   constructor(private readonly inbox: InboxService) {}
 
+  @Scopes('notifications:read')
   @Endpoint('GET', '', {
     operation: 'listNotifications',
     summary: 'Your inbox, newest first',
@@ -26,6 +28,7 @@ export class InboxController {
     return this.inbox.list(caller.id, query);
   }
 
+  @Scopes('notifications:read')
   @Endpoint('GET', 'unread-count', {
     operation: 'countUnreadNotifications',
     summary: 'How many entries of your inbox are not read yet',
@@ -36,6 +39,7 @@ export class InboxController {
     return this.inbox.unreadCount(caller.id);
   }
 
+  @Scopes('notifications:write')
   @Endpoint('POST', ':id/read', {
     operation: 'readNotification',
     summary: 'Mark an entry as read',
@@ -51,6 +55,7 @@ export class InboxController {
     return this.inbox.markRead(caller.id, id);
   }
 
+  @Scopes('notifications:write')
   @Endpoint('POST', 'read-all', {
     operation: 'readAllNotifications',
     summary: 'Mark every entry as read',

@@ -61,13 +61,14 @@ export class InboxService {
   /** Puts an entry into a person's inbox, in the transaction of what it tells of; live streams hear of it after the commit. */
   async add(tx: Transaction, entry: Omit<InboxEntry, 'id'>): Promise<void> {
     await this.inboxes.insert(tx, { id: uuidv7(), ...entry });
-    tx.afterCommit(() => {
-      this.changed(entry.userId);
+    tx.afterCommit(async () => {
+      await this.changed(entry.userId);
       this.feed.announce(entry.userId);
     });
   }
 
-  private changed(userId: string): void {
-    this.cache.invalidate([`inbox:${userId}`]);
+  /** Before anybody is told that there is something to look at. */
+  private async changed(userId: string): Promise<void> {
+    await this.cache.invalidate([`inbox:${userId}`]);
   }
 }

@@ -1,4 +1,5 @@
 import { Body, Controller, Param, Query } from '@nestjs/common';
+import { Scopes } from '@nexus/auth-guards';
 import { Caller, Ctx, Endpoint, type ExpectedVersion, IfMatch, idParam } from '@nexus/http';
 import type { CallContext, Page, UserActor } from '@nexus/kernel';
 import {
@@ -20,6 +21,7 @@ const CHANGE_ERRORS = ['project_not_found', 'project_role_too_low', 'project_tra
 export class MembersController {
   constructor(private readonly members: MembersService) {}
 
+  @Scopes('projects:read')
   @Endpoint('GET', '', {
     operation: 'listProjectMembers',
     summary: 'The members of a project',
@@ -35,6 +37,7 @@ export class MembersController {
     return this.members.list(ctx, caller, id, query);
   }
 
+  @Scopes('projects:write')
   @Endpoint('PUT', ':user_id', {
     operation: 'putProjectMember',
     summary: "Add a member, or change a member's role (owners)",
@@ -52,6 +55,7 @@ export class MembersController {
     return this.members.put(ctx, caller, target, role, expected);
   }
 
+  @Scopes('projects:write')
   @Endpoint('DELETE', ':user_id', {
     operation: 'removeProjectMember',
     summary: 'Remove a member (owners), or leave',

@@ -1,4 +1,5 @@
 import { Body, Controller, Param, Query } from '@nestjs/common';
+import { Scopes } from '@nexus/auth-guards';
 import { Caller, Ctx, Endpoint, type ExpectedVersion, IfMatch, idParam } from '@nexus/http';
 import type { CallContext, Page, UserActor } from '@nexus/kernel';
 import {
@@ -30,6 +31,7 @@ const MOVE_ERRORS = ['project_not_found', 'project_role_too_low', 'stale_version
 export class ProjectsController {
   constructor(private readonly projects: ProjectsService) {}
 
+  @Scopes('projects:write')
   @Endpoint('POST', '', {
     operation: 'createProject',
     summary: 'Create a project that you own',
@@ -46,6 +48,7 @@ export class ProjectsController {
     return this.projects.create(ctx, caller, body);
   }
 
+  @Scopes('projects:read')
   @Endpoint('GET', '', {
     operation: 'listProjects',
     summary: 'The projects of which you are a member',
@@ -56,6 +59,7 @@ export class ProjectsController {
     return this.projects.list(caller, query);
   }
 
+  @Scopes('projects:read')
   @Endpoint('GET', ':id', {
     operation: 'getProject',
     summary: 'One project',
@@ -63,12 +67,19 @@ export class ProjectsController {
       'Members see it, and everyone who is signed in when it is internal. In the trash only its owners see it.',
     response: projectSchema,
     errors: ['project_not_found'],
-    cache: { audience: 'user', tags: ['project:{id}'] },
+    cache: {
+      audience: 'user',
+      tags: ['project:{id}'],
+      staleWhileRevalidateSeconds: 30,
+      staleIfErrorSeconds: 300,
+      notFoundSeconds: 5,
+    },
   })
   read(@Caller() caller: UserActor, @Param({ schema: idParam }) { id }: Id): Promise<Project> {
     return this.projects.read(caller, id);
   }
 
+  @Scopes('projects:write')
   @Endpoint('PATCH', ':id', {
     operation: 'updateProject',
     summary: 'Change a project (editors)',
@@ -86,6 +97,7 @@ export class ProjectsController {
     return this.projects.update(ctx, caller, id, patch, expected);
   }
 
+  @Scopes('projects:write')
   @Endpoint('DELETE', ':id', {
     operation: 'trashProject',
     summary: 'Put a project into the trash (owners)',
@@ -101,6 +113,7 @@ export class ProjectsController {
     await this.projects.move(ctx, caller, id, 'trash', expected);
   }
 
+  @Scopes('projects:write')
   @Endpoint('POST', ':id/restore', {
     operation: 'restoreProject',
     summary: 'Take a project out of the trash (owners)',
@@ -116,6 +129,7 @@ export class ProjectsController {
     return this.projects.move(ctx, caller, id, 'restore', expected);
   }
 
+  @Scopes('projects:write')
   @Endpoint('POST', ':id/archive', {
     operation: 'archiveProject',
     summary: 'Archive a project (owners)',
@@ -132,6 +146,7 @@ export class ProjectsController {
     return this.projects.move(ctx, caller, id, 'archive', expected);
   }
 
+  @Scopes('projects:write')
   @Endpoint('POST', ':id/unarchive', {
     operation: 'unarchiveProject',
     summary: 'Take a project out of the archive (owners)',

@@ -1,4 +1,5 @@
 import { Body, Controller } from '@nestjs/common';
+import { Scopes } from '@nexus/auth-guards';
 import { Caller, Ctx, Endpoint, type ExpectedVersion, IfMatch } from '@nexus/http';
 import type { CallContext, UserActor } from '@nexus/kernel';
 import { type Preferences, preferencesSchema } from './preferences.schemas.js';
@@ -9,11 +10,13 @@ import { PreferencesService } from './preferences.service.js';
 export class PreferencesController {
   constructor(private readonly preferences: PreferencesService) {}
 
+  @Scopes('profile:read')
   @Endpoint('GET', '', { operation: 'getPreferences', summary: 'Your preferences', response: preferencesSchema })
   read(@Caller() caller: UserActor): Promise<Preferences> {
     return this.preferences.read(caller);
   }
 
+  @Scopes('profile:write')
   @Endpoint('PUT', '', {
     operation: 'replacePreferences',
     summary: 'Replace your preferences',

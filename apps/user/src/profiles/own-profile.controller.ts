@@ -1,4 +1,5 @@
 import { Body, Controller } from '@nestjs/common';
+import { Scopes } from '@nexus/auth-guards';
 import { Caller, Ctx, Endpoint, type ExpectedVersion, IfMatch } from '@nexus/http';
 import type { CallContext, UserActor } from '@nexus/kernel';
 import { type Profile, type ProfilePatch, profilePatch, profileSchema } from './profile.schemas.js';
@@ -9,6 +10,7 @@ import { ProfilesService } from './profiles.service.js';
 export class OwnProfileController {
   constructor(private readonly profiles: ProfilesService) {}
 
+  @Scopes('profile:read')
   @Endpoint('GET', '', {
     operation: 'getOwnProfile',
     summary: 'Your profile',
@@ -20,6 +22,7 @@ export class OwnProfileController {
     return this.profiles.own(caller);
   }
 
+  @Scopes('profile:write')
   @Endpoint('PATCH', '', {
     operation: 'updateOwnProfile',
     summary: 'Change your profile',

@@ -1,5 +1,5 @@
 import { Body, Controller, Param, Query } from '@nestjs/common';
-import { Roles } from '@nexus/auth-guards';
+import { Roles, Scopes } from '@nexus/auth-guards';
 import { Caller, Ctx, Endpoint, type ExpectedVersion, IfMatch, idParam } from '@nexus/http';
 import type { CallContext, Page, UserActor } from '@nexus/kernel';
 import {
@@ -27,6 +27,7 @@ export class PeopleController {
     private readonly status: UserStatusService,
   ) {}
 
+  @Scopes('users:read')
   @Endpoint('GET', '', {
     operation: 'listUsers',
     summary: 'Find people (administrators)',
@@ -38,18 +39,26 @@ export class PeopleController {
     return this.profiles.list(query);
   }
 
+  @Scopes('users:read')
   @Endpoint('GET', ':id', {
     operation: 'getUser',
     summary: 'What everyone may see of a person',
     description: 'Deactivated people are shown to administrators only.',
     response: publicProfileSchema,
     errors: ['user_not_found'],
-    cache: { audience: 'role', tags: ['user:{id}'] },
+    cache: {
+      audience: 'role',
+      tags: ['user:{id}'],
+      staleWhileRevalidateSeconds: 30,
+      staleIfErrorSeconds: 300,
+      notFoundSeconds: 5,
+    },
   })
   read(@Caller() caller: UserActor, @Param({ schema: idParam }) { id }: Id): Promise<PublicProfile> {
     return this.profiles.visible(caller, id);
   }
 
+  @Scopes('users:write')
   @Endpoint('PATCH', ':id', {
     operation: 'updateUser',
     summary: "Change a person's profile (administrators)",
@@ -67,6 +76,7 @@ export class PeopleController {
     return this.profiles.update(ctx, id, patch, expected);
   }
 
+  @Scopes('users:write')
   @Endpoint('POST', ':id/deactivate', {
     operation: 'deactivateUser',
     summary: 'Shut a person out (administrators)',
@@ -84,6 +94,7 @@ export class PeopleController {
     return this.status.deactivate(ctx, caller, id, expected);
   }
 
+  @Scopes('users:write')
   @Endpoint('POST', ':id/reactivate', {
     operation: 'reactivateUser',
     summary: 'Let a person in again (administrators)',

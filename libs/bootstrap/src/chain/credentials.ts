@@ -2,6 +2,7 @@ import type { AccessTokenVerifier } from '@nexus/auth-guards';
 import { challenge } from '@nexus/auth-guards';
 import type { Exchange } from '@nexus/http';
 import { AppError, errors, type UserActor } from '@nexus/kernel';
+import type { ApiKeyCallers, KeyCaller } from './api-key-callers.js';
 import type { Step } from './chain.js';
 
 /** RFC 6750 §2.1; what the token is made of, the verifier checks. */
@@ -27,16 +28,41 @@ function refuse(exchange: Exchange, error: unknown): 'continue' {
   return 'continue';
 }
 
+/** From here on the request is as if its sender had come with the token: the key itself goes no further. */
+function acceptKey(exchange: Exchange, { token, actor }: KeyCaller): 'continue' {
+  const { headers } = exchange.request;
+  headers.authorization = `Bearer ${token}`;
+  delete headers['x-api-key'];
+  return accept(exchange, token, actor);
+}
+
+function checkKey(exchange: Exchange, key: string, callers: ApiKeyCallers): ReturnType<Step> {
+  try {
+    const found = callers.find(key);
+    if (!(found instanceof Promise)) return acceptKey(exchange, found);
+    return found.then(
+      (caller) => acceptKey(exchange, caller),
+      (error: unknown) => refuse(exchange, error),
+    );
+  } catch (error) {
+    return refuse(exchange, error);
+  }
+}
+
 /**
  * Establishes the caller. Bad credentials do not end the request here: it counts against the limits as anonymous
- * first, and a public route (a refresh with an expired access token) does not care.
+ * first, and a public route (a refresh with an expired access token) does not care. `Authorization` counts where both
+ * are given: the API key beside it is not looked at.
+ *
+ * @param keys finds the callers of API keys; absent where none are taken
  */
-export function credentials(verifier: AccessTokenVerifier): Step {
+export function credentials(verifier: AccessTokenVerifier, keys?: ApiKeyCallers): Step {
   return (exchange) => {
     const { authorization, 'x-api-key': apiKey } = exchange.request.headers;
     if (authorization === undefined) {
-      if (apiKey !== undefined) return refuse(exchange, errors.unauthenticated({ headers: challenge() }));
-      return 'continue';
+      if (apiKey === undefined) return 'continue';
+      if (!keys) return refuse(exchange, errors.unauthenticated({ headers: challenge() }));
+      return checkKey(exchange, String(apiKey), keys);
     }
     const token = tokenOf(authorization);
     if (token === undefined) return refuse(exchange, errors.token_invalid({ headers: challenge('invalid_token') }));

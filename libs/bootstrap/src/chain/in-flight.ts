@@ -25,7 +25,11 @@ export class InFlight {
   private movements = new Map<Exchange, Movement>();
   private lookedAt = 0;
 
-  constructor(private readonly now: () => number = Date.now) {
+  /** @param everySweep also done each 250 ms */
+  constructor(
+    private readonly now: () => number = Date.now,
+    private readonly everySweep: () => void = () => undefined,
+  ) {
     this.timer = setInterval(() => this.sweep(), SWEEP_MS);
     this.timer.unref();
   }
@@ -75,6 +79,7 @@ export class InFlight {
 
   /** Ends what is over its time, or has lost its client. */
   sweep(): void {
+    this.everySweep();
     const now = this.now();
     if (now - this.lookedAt >= LOOK_MS) this.endSilent(now);
     for (const exchange of [...this.exchanges]) {

@@ -1,3 +1,4 @@
+import { SCOPE_TEXTS } from '@nexus/auth-guards';
 import { type FormField, successStatus } from '../endpoint.decorator.js';
 import type { ReflectedRoute } from '../reflect-routes.js';
 import { exampleOf } from './example-of.js';
@@ -14,6 +15,14 @@ const PAGE: JsonSchema = {
     total: { type: 'integer', description: 'Exact number of matches over all pages.' },
   },
 };
+
+const API_KEY_TEXT = [
+  'A key of `POST /api/v1/auth/api-keys`. It acts for its owner, where an operation names scopes and the key has all of',
+  'them; operations that name none take no keys. Beside `Authorization` it is not looked at.',
+  `Scopes:\n\n${Object.entries(SCOPE_TEXTS)
+    .map(([scope, text]) => `- \`${scope}\` ${text}`)
+    .join('\n')}`,
+].join(' ');
 
 const headerRef = (name: string): JsonSchema => ({ $ref: `#/components/headers/${name}` });
 
@@ -136,6 +145,12 @@ function furtherAnswers(route: ReflectedRoute): Record<string, JsonSchema> {
   return found;
 }
 
+/** For an API key, OpenAPI 3.1 takes the names of what is required beside it (§4.8.30): the scopes. */
+function security({ policy: { access } }: ReflectedRoute): JsonSchema[] {
+  if (access.public) return [];
+  return [{ bearer: [] }, ...(access.scopes.length > 0 ? [{ apiKey: access.scopes }] : [])];
+}
+
 function operation(route: ReflectedRoute, store: SchemaStore): JsonSchema {
   const { endpoint, policy } = route;
   const body = requestBody(route, store);
@@ -144,7 +159,7 @@ function operation(route: ReflectedRoute, store: SchemaStore): JsonSchema {
     summary: endpoint.summary,
     ...(endpoint.description ? { description: endpoint.description } : {}),
     tags: [policy.service],
-    security: policy.access.public ? [] : [{ bearer: [] }, { apiKey: [] }],
+    security: security(route),
     ...(policy.access.roles.length > 0 ? { 'x-roles': policy.access.roles } : {}),
     parameters: parameters(route, store),
     ...(body ? { requestBody: body } : {}),
@@ -182,7 +197,7 @@ export function buildOpenApi(routes: readonly ReflectedRoute[], version: string)
     components: {
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
-        apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
+        apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key', description: API_KEY_TEXT },
       },
       headers: HEADER_COMPONENTS,
       parameters: {

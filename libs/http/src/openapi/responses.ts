@@ -16,7 +16,11 @@ function impliedCodes({ policy, schemas, endpoint }: ReflectedRoute): string[] {
     'timed_out',
     'request_timeout',
   ];
-  if (!policy.access.public) codes.push('unauthenticated', 'token_expired', 'token_invalid', 'session_ended');
+  if (!policy.access.public) {
+    codes.push('unauthenticated', 'token_expired', 'token_invalid', 'session_ended');
+    if (policy.access.scopes.length > 0) codes.push('api_key_invalid', 'insufficient_scope');
+    else codes.push('api_key_invalid', 'api_key_not_accepted');
+  }
   if (policy.access.roles.length > 0) codes.push('forbidden');
   if (policy.produces === 'json') codes.push('not_acceptable');
   if (policy.idParams.length > 0) codes.push('invalid_id');

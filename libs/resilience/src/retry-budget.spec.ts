@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { RetryBudget } from './index.js';
+import { RetryBudget } from './retry-budget.js';
 
 describe('a retry budget', () => {
   test('lets a quiet service retry a little', () => {
