@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Lifeline } from '../postgres/lifeline.ts';
 import { familyOf } from '../test/process-tree.ts';
 import type { Link } from './link.ts';
 
@@ -107,6 +108,9 @@ export abstract class Part {
 
   async #launch(): Promise<Running> {
     const running = await this.launch();
+    // Nothing outlives who tests, not even what stands still when that is killed.
+    const lifeline = new Lifeline(running.pid, []);
+    void running.ended.then(() => lifeline.release());
     this.#running = running;
     await this.link.up(running.port);
     for (const resolve of this.#onStart.splice(0)) resolve();

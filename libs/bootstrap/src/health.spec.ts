@@ -2,11 +2,17 @@ import { describe, expect, test } from '@jest/globals';
 import { HealthCheckService, HealthIndicatorService, TerminusModule } from '@nestjs/terminus';
 import { Test } from '@nestjs/testing';
 import { eventually } from '@nexus/testing';
-import { Health, type ReadinessCheck } from './health.js';
+import { Health, type ReadinessCheck, type Shortcomings } from './health.js';
 
-async function healthWith(peers: ReadinessCheck[]): Promise<Health> {
+async function healthWith(peers: ReadinessCheck[], shortcomings?: Shortcomings): Promise<Health> {
   const module = await Test.createTestingModule({ imports: [TerminusModule] }).compile();
-  const health = new Health(module.get(HealthCheckService), module.get(HealthIndicatorService), [], peers);
+  const health = new Health(
+    module.get(HealthCheckService),
+    module.get(HealthIndicatorService),
+    [],
+    peers,
+    shortcomings,
+  );
   health.markReady();
   return health;
 }
@@ -44,5 +50,19 @@ describe('a ready process', () => {
     const answers = await Promise.all(Array.from({ length: 100 }, () => health.ready()));
     expect(performance.now() - from).toBeLessThan(1_900);
     expect([looks, answers[99]]).toEqual([1, { status: 'ok', missing: ['user'] }]);
+  });
+
+  test('says what is impaired, and how many requests it takes when it refuses some, and is ready all the same', async () => {
+    let isWell = false;
+    const health = await healthWith([], {
+      impaired: () => (isWell ? [] : [{ service: 'project', circuit: 'open', ejected: 1 }]),
+      limit: () => (isWell ? undefined : 140),
+    });
+    expect([await health.readiness(), await health.ready()]).toEqual([
+      undefined,
+      { status: 'ok', impaired: [{ service: 'project', circuit: 'open', ejected: 1 }], limited: { requests: 140 } },
+    ]);
+    isWell = true;
+    expect(await health.ready()).toEqual({ status: 'ok' });
   });
 });

@@ -14,6 +14,14 @@ function bodiless(status: number): boolean {
 /** Node reads a refused body to its end before the next request of the connection; so much of it is worth that. */
 const MAX_UNREAD_BYTES = 64 * 1024;
 
+/**
+ * Whether more of a request is to come. Node tells of a request before it says that it is complete, also of one without a
+ * body.
+ */
+function isUnderWay({ complete, headers }: IncomingMessage): boolean {
+  return !complete && (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined);
+}
+
 function leavesMuchUnread({ complete, headers }: IncomingMessage): boolean {
   if (complete) return false;
   if (headers['transfer-encoding'] !== undefined) return true;
@@ -43,7 +51,7 @@ export function commonHeaders(exchange: Exchange): string[] {
 export function endAnswer(exchange: Exchange, body?: Buffer | string, encoding: BufferEncoding = 'utf8'): void {
   const { response, request, defaults } = exchange;
   const end = () => void (body === undefined ? response.end() : response.end(body, encoding));
-  if (response.statusCode >= 400 || exchange.close || defaults.closing || !request.complete) end();
+  if (response.statusCode >= 400 || exchange.close || defaults.closing || isUnderWay(request)) end();
   else atEndOfTurn(end);
 }
 

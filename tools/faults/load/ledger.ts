@@ -8,6 +8,10 @@ export interface Person {
   signedInAt: number;
   /** Whether their profile was seen: it may follow the registration when the service that keeps it was away. */
   known: boolean;
+  /** What they last said of themselves, and was acknowledged. */
+  bio: string | null;
+  /** What they may have said of themselves. */
+  readonly maybeBios: Set<string>;
   /** Projects to which they were added, each of which they are told of once. */
   readonly memberOf: Set<string>;
   /** Projects to which they may have been added. */

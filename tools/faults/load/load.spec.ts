@@ -65,6 +65,7 @@ describe('the audit of a load', () => {
       'doubled',
       /^project \S+: version 3 \(\S+\) was acknowledged, version 4 \(\S+\) is there$/,
     ],
+    ['forgets what people say', 'lost', /^\S+ has "null" where "f7-bio-\S+" was acknowledged$/],
     ['cuts files short', 'lost', /^file \S+ was acknowledged with other bytes than are there$/],
     ['makes two files of one', 'doubled', /^file \S+ is there more than once$/],
     ['welcomes twice', 'doubled', /^\S+ was welcomed 2 times in the inbox$/],

@@ -7,6 +7,7 @@ import type { FindingsList } from './findings.ts';
 import { doubledNames, judgeInbox, judgeProject } from './judge.ts';
 import type { Ledger, Person, Project, StoredFile } from './ledger.ts';
 import {
+  bio,
   type Mail,
   mails,
   names,
@@ -133,6 +134,8 @@ export class Reader {
     await this.#each(people, async (person, ask) => {
       const answer = await ask(requests.me(await this.#token(person, ask)), [404]);
       if (answer.status !== 200) missing.push(`${person.email} is registered and has no profile`);
+      else if (bio(answer) !== person.bio && !person.maybeBios.has(bio(answer) ?? ''))
+        this.#findings.add('lost', `${person.email} has "${bio(answer)}" where "${person.bio}" was acknowledged`);
     });
     return missing;
   }

@@ -45,6 +45,12 @@ export function signedIn(answer: Answer): SignedIn {
   return { id: String(parts(user).id), token: String(parts(tokens).access_token) };
 }
 
+/** What a person says of themselves. */
+export function bio(answer: Answer): string | null {
+  const { bio: text } = parts(dataOf(answer));
+  return typeof text === 'string' ? text : null;
+}
+
 function seenProject(data: unknown, etag = ''): SeenProject {
   const { id, name, description, version } = parts(data);
   return {
@@ -149,6 +155,16 @@ export const requests = {
     ...read('user', '/api/v1/users/me', token),
     expects: mayFollow ? [200, 404] : [200],
   }),
+  changeMe: (token: string, key: string, bio: string): Errand => ({
+    service: 'user',
+    method: 'PATCH',
+    path: '/api/v1/users/me',
+    token,
+    headers: { ...JSON_TYPE, 'idempotency-key': key },
+    body: json({ bio }),
+    expects: [200],
+    repeatable: true,
+  }),
   createProject: (token: string, key: string, name: string): Errand => ({
     service: 'project',
     method: 'POST',
@@ -229,6 +245,15 @@ export const requests = {
       `/api/v1/notifications?limit=100${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`,
       token,
     ),
+  readAll: (token: string, key: string): Errand => ({
+    service: 'notification',
+    method: 'POST',
+    path: '/api/v1/notifications/read-all',
+    token,
+    headers: { 'idempotency-key': key },
+    expects: [200],
+    repeatable: true,
+  }),
   mails: (): Errand => ({
     service: 'notification',
     method: 'GET',

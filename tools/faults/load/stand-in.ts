@@ -9,6 +9,7 @@ export type Vice =
   | 'forgets changes'
   | 'makes two projects of one'
   | 'counts a change twice'
+  | 'forgets what people say'
   | 'cuts files short'
   | 'makes two files of one'
   | 'welcomes twice'
@@ -41,7 +42,7 @@ type Reply = readonly [status: number, data: unknown, headers?: Readonly<Record<
 export class StandIn {
   readonly #server: Server;
   readonly #vice: Vice | undefined;
-  readonly #people = new Map<string, { id: string; notes: Note[] }>();
+  readonly #people = new Map<string, { id: string; bio: string | null; notes: Note[] }>();
   readonly #projects: Thing[] = [];
   readonly #files: Thing[] = [];
   readonly #mails: { id: string; to: string; subject: string }[] = [];
@@ -101,7 +102,8 @@ export class StandIn {
     const [, kind = '', id, part, member] = path.replace('/api/v1', '').split('/');
     if (path === '/dev/mail/messages') return [200, this.#mails];
     if (kind === 'auth') return this.#sign(id ?? '', JSON.parse(body.toString()) as { email: string });
-    if (kind === 'users') return [200, { id: token }];
+    if (kind === 'users') return this.#self(token, method === 'PATCH' ? body : undefined);
+    if (kind === 'notifications' && method === 'POST') return [200, { count: 0 }];
     if (kind === 'notifications') return [200, this.#owner(token)?.notes ?? []];
     if (kind === 'projects') {
       if (method === 'POST') return this.#createProject(token, JSON.parse(body.toString()) as { name: string });
@@ -130,11 +132,24 @@ export class StandIn {
     if (what === 'login') return known ? [200, signed(known.id)] : [401, undefined, { 'www-authenticate': 'Bearer' }];
     if (known) return [409, undefined];
     const welcome: Note = { category: 'account', data: {} };
-    const person = { id: randomUUID(), notes: this.#vice === 'welcomes twice' ? [welcome, welcome] : [welcome] };
+    const person = {
+      id: randomUUID(),
+      bio: null,
+      notes: this.#vice === 'welcomes twice' ? [welcome, welcome] : [welcome],
+    };
     this.#people.set(email, person);
     for (let i = 0; i < (this.#vice === 'mails twice' ? 2 : 1); i += 1)
       this.#mails.push({ id: randomUUID(), to: email, subject: 'Welcome to Nexus' });
     return [201, signed(person.id)];
+  }
+
+  #self(id: string, patch: Buffer | undefined): Reply {
+    const person = this.#owner(id);
+    if (!person) return [404, undefined];
+    const said = { id, bio: person.bio };
+    if (patch) said.bio = (JSON.parse(patch.toString()) as { bio: string }).bio;
+    if (this.#vice !== 'forgets what people say') person.bio = said.bio;
+    return [200, said];
   }
 
   #createProject(owner: string, { name }: { name: string }): Reply {

@@ -17,16 +17,18 @@ export interface Place {
 const HABITS = [
   ['signUp', 2],
   ['signIn', 6],
-  ['readSelf', 8],
+  ['readSelf', 4],
+  ['changeSelf', 6],
   ['createProject', 10],
   ['changeProject', 12],
-  ['readProject', 20],
+  ['readProject', 18],
   ['listProjects', 6],
   ['addMember', 4],
   ['upload', 8],
-  ['readFile', 12],
+  ['readFile', 10],
   ['listFiles', 4],
-  ['readNotes', 8],
+  ['readNotes', 4],
+  ['markRead', 6],
 ] as const;
 type Habit = (typeof HABITS)[number][0];
 
@@ -38,6 +40,8 @@ export class Visitor {
   readonly #place: Place;
   readonly #chance: Chance;
   readonly #caller: Caller;
+  /** For what is done at the same time as something else. */
+  readonly #beside: Caller;
   readonly #name: string;
   readonly #own: Project[] = [];
   readonly #files: StoredFile[] = [];
@@ -50,6 +54,7 @@ export class Visitor {
     this.#name = name;
     this.#chance = chance;
     this.#caller = new Caller(place.url, place.journal, chance, place.stopping);
+    this.#beside = new Caller(place.url, place.journal, chance, place.stopping);
   }
 
   /** Signs up. @throws Error when that cannot be done */
@@ -66,6 +71,7 @@ export class Visitor {
 
   leave(): void {
     this.#caller.close();
+    this.#beside.close();
   }
 
   get #me(): Person {
@@ -91,6 +97,8 @@ export class Visitor {
       ...signedIn(answer),
       signedInAt: Date.now(),
       known: false,
+      bio: null,
+      maybeBios: new Set(),
       memberOf: new Set(),
       maybeMemberOf: new Set(),
     };
@@ -114,6 +122,16 @@ export class Visitor {
     await this.#caller.call(requests.me(token));
   }
 
+  async changeSelf(person: Person): Promise<void> {
+    const text = this.#next('bio');
+    // For good, if nobody knows: a try that was held up may still be served after one of later.
+    person.maybeBios.add(text);
+    const { answer, uncertain } = await this.#caller.call(requests.changeMe(person.token, text, text));
+    if (answer?.status !== 200) return;
+    person.bio = text;
+    if (!uncertain) person.maybeBios.delete(text);
+  }
+
   async createProject(owner: Person): Promise<void> {
     const name = this.#next('project');
     const { answer } = await this.#caller.call(requests.createProject(owner.token, name, name));
@@ -129,10 +147,16 @@ export class Visitor {
     if (!mine) return;
     const description = this.#next('text');
     mine.pending = description;
+    // What a read finds that overlaps the change must not be what a later one is given.
+    const overlapping =
+      this.#chance.next() < 0.5 ? this.#beside.call(requests.project(owner.token, mine.id)) : undefined;
     const { answer, uncertain } = await this.#caller.call(requests.changeProject(owner.token, mine, description));
     if (answer?.status === 200) this.#place.ledger.changed(mine, { ...project(answer), description });
     else if (answer || uncertain) await this.#settle(mine);
     else mine.pending = undefined;
+    if (!overlapping) return;
+    await overlapping;
+    await this.#readBack(mine);
   }
 
   /** Looks whether the change of which nobody knows was made. */
@@ -145,12 +169,15 @@ export class Visitor {
       this.#place.ledger.changed(mine, { ...seen, description: pending });
   }
 
-  async readProject(reader: Person): Promise<void> {
+  async readProject(): Promise<void> {
     const mine = this.#chance.pick(this.#own);
-    if (!mine) return;
+    if (mine) await this.#readBack(mine);
+  }
+
+  async #readBack(mine: Project): Promise<void> {
     if (mine.pending !== undefined) return this.#settle(mine);
     const { version, description } = mine;
-    const { answer } = await this.#caller.call(requests.project(reader.token, mine.id));
+    const { answer } = await this.#caller.call(requests.project(mine.owner.token, mine.id));
     if (answer?.status !== 200) return;
     const seen = project(answer);
     if (seen.version === version && seen.description === description) return;
@@ -216,5 +243,9 @@ export class Visitor {
 
   async readNotes({ token }: Person): Promise<void> {
     await this.#caller.call(requests.notes(token));
+  }
+
+  async markRead({ token }: Person): Promise<void> {
+    await this.#caller.call(requests.readAll(token, this.#next('read')));
   }
 }

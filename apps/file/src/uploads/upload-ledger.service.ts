@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { AuditTrail } from '@nexus/audit';
 import { Database } from '@nexus/database';
 import { entityTag, IdempotencyStore, type KeptAnswer } from '@nexus/http';
-import { type CallContext, errors, uuidv7 } from '@nexus/kernel';
+import { type CallContext, errors, uuidv4, uuidv7 } from '@nexus/kernel';
 import { type FileConfig, fileConfig } from '../file.config.js';
 import { fileErrors } from '../file.errors.js';
 import { FilesRepository, type NewFile } from '../files/files.repository.js';
@@ -66,14 +66,15 @@ export class UploadLedger {
 
   /**
    * Opens an upload.
+   * @returns its object's key
    * @throws AppError `idempotency_in_progress`
    */
-  async begin(objectKey: string, ownerId: string, ticket: UploadTicket | undefined): Promise<void> {
-    if (await this.uploads.begin(objectKey, ownerId, ticket)) return;
+  async begin(ownerId: string, ticket: UploadTicket | undefined, objectKey = uuidv4()): Promise<string> {
+    if (await this.uploads.begin(objectKey, ownerId, ticket)) return objectKey;
     // The holder of the key may have died: then nobody has to wait for the sweeper.
     if (ticket) {
       const given = await this.uploads.discardStaleHolder(ticket, this.config.FILE_UPLOAD_STALE_SECONDS);
-      if (given.length > 0 && (await this.uploads.begin(objectKey, ownerId, ticket))) return;
+      if (given.length > 0 && (await this.uploads.begin(objectKey, ownerId, ticket))) return objectKey;
     }
     throw errors.idempotency_in_progress({ headers: { 'retry-after': '1' } });
   }

@@ -117,7 +117,7 @@ export class UploadRun {
     const key = uuidv4();
     // Before it is written down: when the database goes away meanwhile, nobody knows whether it was.
     this.key = key;
-    await ledger.begin(key, this.caller.id, this.ticket);
+    await ledger.begin(this.caller.id, this.ticket, key);
     this.startBeating(key);
     this.sink = await store.begin(key);
     const meter = new ContentMeter([
