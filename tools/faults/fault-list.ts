@@ -12,7 +12,7 @@ export interface Fault {
   /** A part, or for `full` a disk. */
   readonly target: string;
   readonly trouble: Trouble;
-  /** How long it lasts, in s; what is ended is away until it has been started again. */
+  /** How long it lasts, in s; 0 where what is ended is started again at once. */
   readonly seconds: number;
   /** From its end until everything is served well again, in s at most. */
   readonly withinSeconds: number;
@@ -32,6 +32,8 @@ export const MEANING: Readonly<Record<Trouble, string>> = {
 
 const SECONDS: Readonly<Record<Trouble, number>> = { term: 0, kill: 0, freeze: 5, cut: 3, delay: 3, full: 4 };
 const DELAY_MS = 200;
+/** These start in no time, which would be no outage; in s. */
+const AWAY: Readonly<Record<string, number>> = { postgres: 2, redis: 2 };
 
 /** In s. Generous towards a busy machine with few cores; a fault that is not mended by itself misses them by far. */
 function bound(target: string, trouble: Trouble): number {
@@ -44,7 +46,7 @@ const fault = (target: string, trouble: Trouble): Fault => ({
   name: `${target}-${trouble}`,
   target,
   trouble,
-  seconds: SECONDS[trouble],
+  seconds: trouble === 'term' || trouble === 'kill' ? (AWAY[target] ?? 0) : SECONDS[trouble],
   withinSeconds: bound(target, trouble),
   // A database that cannot write its log ends, rather than lose what it has acknowledged.
   mayEnd: target === 'database' ? ['postgres'] : [],
@@ -82,9 +84,11 @@ export async function inject({ target, trouble, seconds }: Fault, platform: Plat
   }
   const part = platform.part(target);
   if (trouble === 'kill') {
-    await part.end('by force');
+    await part.end('by force', seconds * 1_000);
+    await hold();
   } else if (trouble === 'term') {
-    const ending = await part.end('in order');
+    const ending = await part.end('in order', seconds * 1_000);
+    await hold();
     if (!['code 0', 'ended'].includes(ending)) return `${target} was to end in order, and ended with ${ending}`;
   } else if (trouble === 'freeze') {
     part.freeze();

@@ -28,6 +28,7 @@ export abstract class Part {
   #running: Running | undefined;
   #stopped = false;
   #asked = false;
+  #awayMs = 0;
   #kept: Promise<void> = Promise.resolve();
   #onStart: (() => void)[] = [];
 
@@ -47,12 +48,14 @@ export abstract class Part {
 
   /**
    * Ends it, by its own means or by force.
+   * @param awayMs how long there is no successor
    * @returns how it ended; its successor is on its way
    */
-  async end(how: 'in order' | 'by force'): Promise<string> {
+  async end(how: 'in order' | 'by force', awayMs = 0): Promise<string> {
     const running = this.#running;
     if (!running) throw new Error(`${this.name} does not run`);
     this.#asked = true;
+    this.#awayMs = awayMs;
     if (how === 'in order') running.terminate();
     else this.#signal('SIGKILL', [running.pid]);
     const late = sleep(END_MS, undefined, { ref: false });
@@ -127,6 +130,8 @@ export abstract class Part {
         this.link.down();
         if (!this.#asked && !this.#stopped) this.unexpected.push(ending);
         this.#asked = false;
+        await sleep(this.#awayMs);
+        this.#awayMs = 0;
       }
       if (this.#stopped) return;
       try {

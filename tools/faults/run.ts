@@ -132,7 +132,8 @@ export async function runShape(options: RunOptions): Promise<readonly string[]> 
     return found;
   } finally {
     run.end();
-    const keepLogs = options.verbose || found === undefined || found.length > 0;
+    const isTelling = found === undefined ? !options.signal.aborted : found.length > 0;
+    const keepLogs = options.verbose || isTelling;
     await platform.stop(keepLogs);
     if (keepLogs) options.print(`what the parts said is in ${platform.logs}`);
   }

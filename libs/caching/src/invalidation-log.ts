@@ -170,7 +170,8 @@ export class InvalidationLog {
     if (isOther || (await oldest()).length === 0) await client.xadd(this.key, '*', 'tags', isOther ? EVERYTHING : '');
     this.server = server;
     const [first] = await oldest();
-    if (first && momentOf(first[0]) > this.moment) {
+    // Another server's clock may be behind: its whole log is new.
+    if (first && (isOther || momentOf(first[0]) > this.moment)) {
       this.hearer.unknownBefore(momentOf(first[0]));
       this.last = '0-0';
     }

@@ -13,6 +13,8 @@ const MAX_FENCES = 50_000;
 /** How long one process makes an answer for all, in ms; if it dies, another one does after that. */
 const LEASE_MS = 3_000;
 const LOOK_MS = 15;
+/** Longer answers are not kept in Redis, in characters: whoever asks for many must not fill it. */
+const MAX_LENGTH = 64 * 1024;
 /** Invalidations that Redis was not there for and that are told when it is; beyond that everything is invalidated. */
 const MAX_OWED = 1_000;
 const OWED_MS = 100;
@@ -105,7 +107,8 @@ export class SharedAnswers {
    */
   async known(moment: Moment, tag: string): Promise<void> {
     if (moment <= this.log.moment) return;
-    if (Number.isFinite(moment) && (await this.log.reached(moment, CATCH_UP_MS))) return;
+    // Who hears nothing serves nothing; before it does again, it has heard of what is in the log.
+    if (Number.isFinite(moment) && (!this.isTrusted || (await this.log.reached(moment, CATCH_UP_MS)))) return;
     await this.cache.invalidate([tag]);
   }
 
@@ -181,7 +184,7 @@ export class SharedAnswers {
   /** Keeps an answer for all processes, and lets those go on who wait for it. */
   keep(ticket: SharedTicket, answer: FreshAnswer, tags: readonly string[], ttlMs: number | undefined): void {
     const life = Math.min(ttlMs ?? this.ttlMs, this.ttlMs);
-    if (life > 0 && this.isTrusted && !this.isStale(tags, ticket.moment)) {
+    if (life > 0 && answer.head.length <= MAX_LENGTH && this.isTrusted && !this.isStale(tags, ticket.moment)) {
       this.count.stores += 1;
       const bytes = encodeAnswer(ticket.key, answer, ticket.moment, Date.now(), life);
       void this.tier.set(ticket.key, bytes, life).catch(() => undefined);

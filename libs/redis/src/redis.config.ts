@@ -11,7 +11,7 @@ export const redisConfig = defineConfig('redis', {
       })
       .optional(),
     description:
-      'Redis for limits, revocations and the second cache tier, as `redis://` or `rediss://` (TLS), with user and password where there are any. Several, separated by commas, are nodes of one Redis Cluster.',
+      'Redis for limits, revocations and the second cache tier, as `redis://` or `rediss://` (TLS), with user and password where there are any. Several, separated by commas, are nodes of one Redis Cluster. It needs Redis 6.2 or later, no persistence, and with `maxmemory` the policy `volatile-lfu`.',
     secret: true,
   },
   REDIS_DEADLINE_MS: {

@@ -149,9 +149,9 @@ describe('a turn of the event loop', () => {
       clock.now += 2;
       leave(READ, 1);
     }
-    // Two looks, each half a second after the one before.
-    expect(served).toBeGreaterThan(500);
-    expect(served).toBeLessThan(510);
+    // Two looks, each 300 ms after the one before.
+    expect(served).toBeGreaterThan(300);
+    expect(served).toBeLessThan(310);
     expect(limit.isShedding).toBe(true);
   });
 

@@ -36,6 +36,8 @@ const STEEPEST = 0.5;
 const PEAK_DECAY = 0.8;
 /** Kinds of requests that are told apart. */
 const MAX_KINDS = 1_000;
+/** A turn of the event loop that holds a look up for so many times its interval looks by itself. */
+const OVERDUE = 1.2;
 const SHED_LATELY_MS = 5_000;
 
 /**
@@ -93,7 +95,7 @@ export class ConcurrencyLimit {
     this.#min = Math.min(min, max);
     this.#targetMs = targetMs;
     this.#everyMs = everyMs;
-    this.#overdueMs = 2 * everyMs;
+    this.#overdueMs = OVERDUE * everyMs;
     this.#now = now;
     this.#atEnd = options.atEnd ?? atEndOfTurn;
     this.#limit = max;

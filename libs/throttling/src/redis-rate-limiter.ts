@@ -39,6 +39,7 @@ return {allowed, counted, tonumber(length)}
  * already, and would be held for the next one's.
  */
 const ENDING_MS = 250;
+const TOLD_AT_ONCE = 500;
 
 export interface RedisRateLimiterOptions {
   /** The part of each limit that this process grants while Redis is away, above 0, at most 1: one over the processes. */
@@ -84,7 +85,7 @@ export class RedisRateLimiter extends RateLimiter {
     this.#clock = options.clock ?? steadyClock;
     this.#prefix = `${redis.prefix}limit:`;
     redis.onChange((isUp) => {
-      if (isUp) this.#tell();
+      if (isUp) void this.#tell();
     });
   }
 
@@ -148,18 +149,27 @@ export class RedisRateLimiter extends RateLimiter {
     if (window.alone >= share) return { allowed: false, limit, remaining: 0, resetSeconds };
     window.count += 1;
     window.alone += 1;
-    this.#untold.add(window);
+    if (this.#untold.size < MAX_WINDOWS) this.#untold.add(window);
     return { allowed: true, limit, remaining: share - window.alone, resetSeconds };
   }
 
-  /** Tells Redis of everything it does not know, before anybody else is decided on. */
-  #tell(): void {
-    const now = this.#now();
+  /** Tells Redis of everything it does not know: so many at once that nobody waits for it, the first before anybody else. */
+  async #tell(): Promise<void> {
     const windows = [...this.#untold];
     this.#untold.clear();
-    for (const window of windows) {
-      // With a limit of nothing it is counted, and nobody is let pass.
-      if (now < window.end) this.#ask(window.key, 0, window.lane.windowMs).catch(() => this.#untold.add(window));
+    for (let from = 0; from < windows.length; from += TOLD_AT_ONCE) {
+      const now = this.#now();
+      const open = windows.slice(from, from + TOLD_AT_ONCE).filter(({ end }) => now < end);
+      await Promise.all(open.map((window) => this.#tellOf(window)));
+    }
+  }
+
+  /** With a limit of nothing it is counted, and nobody is let pass. */
+  async #tellOf(window: RateWindow): Promise<void> {
+    try {
+      await this.#ask(window.key, 0, window.lane.windowMs);
+    } catch {
+      this.#untold.add(window);
     }
   }
 

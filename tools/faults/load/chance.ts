@@ -25,7 +25,9 @@ export class Chance {
   }
 
   bytes(count: number): Buffer {
-    return Buffer.from(Array.from({ length: count }, () => this.below(256)));
+    const words = Buffer.alloc(Math.ceil(count / 4) * 4);
+    for (let at = 0; at < words.length; at += 4) words.writeUInt32LE(this.below(2 ** 32), at);
+    return words.subarray(0, count);
   }
 
   shuffled<T>(list: readonly T[]): T[] {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Exchange } from '@nexus/http';
-import { AppError, errors } from '@nexus/kernel';
+import { AppError, errors, remembered } from '@nexus/kernel';
 import type { Step } from './chain.js';
 
 const MAX_URL_BYTES = 8192;
@@ -13,6 +13,8 @@ const ABSOLUTE = /^https?:\/\/([^/?#]*)/i;
 /** `.` and `..`, also as `%2e`, and also where the neighbour takes `\`, `%2f`, `%5c` or `;` for the end of a segment. */
 const DOT_SEGMENT = /(?:[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?=$|[/\\;]|%2f|%5c)/i;
 
+const isHost = remembered((text) => HOST.test(text), { entries: 256, length: 256 });
+
 /** Node's parser takes several or malformed Host fields; RFC 9112 §3.2 asks for 400. */
 function assertHost(request: IncomingMessage): void {
   const { rawHeaders } = request;
@@ -24,7 +26,7 @@ function assertHost(request: IncomingMessage): void {
   const host = request.headers.host;
   if (hosts > 1 || (hosts === 0 && request.httpVersionMinor !== 0))
     throw errors.bad_request({ message: 'Exactly one Host is needed.' });
-  if (hosts === 1 && (host === undefined || !HOST.test(host)))
+  if (hosts === 1 && (host === undefined || !isHost(host)))
     throw errors.bad_request({ message: 'The Host is not valid.' });
 }
 

@@ -13,16 +13,46 @@ interface Asked {
   readonly upgrade?: boolean;
 }
 
-function exchange({ method = 'GET', headers = {}, route, upgrade = false }: Asked = {}): Exchange {
-  return {
-    request: { method, headers, upgrade },
-    response: { headersSent: true, statusCode: 200 },
+interface Written {
+  status: number;
+  fields: readonly string[];
+  body: string;
+}
+
+function exchange({ method = 'GET', headers = {}, route, upgrade = false }: Asked = {}) {
+  const written: Written = { status: 0, fields: [], body: '' };
+  const response = {
+    headersSent: false,
+    statusCode: 200,
+    writeHead: (status: number, fields: readonly string[]) => {
+      Object.assign(written, { status, fields });
+      Object.assign(response, { headersSent: true, statusCode: status });
+    },
+    end: (body = '') => {
+      written.body = body;
+    },
+  };
+  const one = {
+    id: 'c0ffee00-0000-4000-8000-000000000000',
+    request: { method, headers, upgrade, complete: true },
+    response,
     route: route && { operation: 'read', service: 'user', priority: 'user_read', limits: { timeoutMs: 100 }, ...route },
+    defaults: { headers: [], closing: false },
     headers: [],
     rank: -1,
     startedMark: performance.now(),
-  } as unknown as Exchange;
+    written,
+  };
+  return one as unknown as Exchange & { readonly written: Written };
 }
+
+/** It is answered, and leaves after so many ms. */
+function end(door: Door, one: Exchange, ms: number): void {
+  Object.assign(one.response, { headersSent: true });
+  door.leave(one, ms);
+}
+
+const turn = () => new Promise((later) => setImmediate(later));
 
 const CONFIG = { SERVER_MAX_REQUESTS: 1, SERVER_TARGET_DELAY_MS: 200 };
 
@@ -44,26 +74,22 @@ describe('the door', () => {
     expect(door.limit.serving[rank]).toBe(1);
   });
 
-  test('refuses what is one too many, in the same way each time, and tells the platform why', () => {
+  test('refuses what is one too many when the turn ends, and tells the platform why', async () => {
     const door = new Door(CONFIG);
     const read = () => exchange({ headers: BEARER, route: {} });
-    void door.guard(false)(read());
-    const thrown = [false, true, true].map((isTold) => {
-      const one = read();
-      try {
-        void door.guard(isTold)(one);
-      } catch (error) {
-        return { error, headers: one.headers, rank: one.rank };
-      }
-      return undefined;
-    });
-    expect(thrown[0]).toMatchObject({
-      error: { code: 'overloaded', status: 503, headers: { 'retry-after': '1' } },
-      headers: [],
-      rank: -1,
-    });
-    expect(thrown[1]?.headers).toEqual(['x-nexus-shed', '1']);
-    expect(thrown[2]?.error).toBe(thrown[1]?.error);
+    expect(door.guard(false)(read())).toBe('continue');
+    const [told, untold] = [read(), read()];
+    expect([door.guard(true)(told), door.guard(false)(untold)]).toEqual(['answered', 'answered']);
+    expect([told.written.status, told.rank]).toEqual([0, -1]);
+    await turn();
+    for (const { written } of [told, untold]) {
+      expect(written.status).toBe(503);
+      expect(written.fields.join()).toContain('retry-after,1');
+      expect(JSON.parse(written.body)).toMatchObject({ error_code: 503, details: [{ code: 'overloaded' }] });
+    }
+    expect(told.written.fields.join()).toContain('x-nexus-shed,1');
+    expect(untold.written.fields.join()).not.toContain('x-nexus');
+    expect(door.limit.shed).toEqual([0, 0, 0, 2, 0, 0]);
     expect(door.guard(false)(exchange({ route: { priority: 'health' } }))).toBe('continue');
   });
 
@@ -76,11 +102,11 @@ describe('the door', () => {
     ];
     for (const each of lasting) expect([door.guard(false)(each), each.rank]).toEqual(['continue', -1]);
     void door.guard(false)(one);
-    for (const each of lasting) expect(() => door.guard(false)(each)).toThrow('busy');
-    door.leave(one, 5);
-    door.leave(one, 5);
-    for (const each of lasting) door.leave(each, 5);
-    await new Promise((later) => setImmediate(later));
+    for (const each of lasting) expect(door.guard(false)(each)).toBe('answered');
+    end(door, one, 5);
+    end(door, one, 5);
+    for (const each of lasting) end(door, each, 5);
+    await turn();
     expect(door.limit.serving).toEqual([0, 0, 0, 0, 0, 0]);
     expect(door.guard(false)(exchange({ headers: BEARER, route: {} }))).toBe('continue');
   });
@@ -96,11 +122,11 @@ describe('the door', () => {
       void door.guard(false)(one);
       return one;
     };
-    door.leave(ask(), 1);
+    end(door, ask(), 1);
     for (let turn = 0; turn < 3; turn += 1) {
       const asking = Array.from({ length: 300 }, ask);
       door.limit.look();
-      for (const one of asking) door.leave(one, 5_000);
+      for (const one of asking) end(door, one, 5_000);
     }
     door.limit.look();
     expect(door.limit.isLowered).toBe(isLearnt);

@@ -136,7 +136,8 @@ export function createFront(options: FrontOptions, serve: (exchange: Exchange) =
     exchange.address = options.addressOf(request, exchange.viaGateway);
     request.nexus = exchange;
     inFlight.add(exchange);
-    response.once('close', () => {
+    // Told once by Node itself.
+    response.on('close', () => {
       if (!response.writableFinished) exchange.cancel();
       else if (!request.complete) cutOff(request);
       inFlight.remove(exchange);

@@ -1,6 +1,6 @@
 import { authorise } from '@nexus/auth-guards';
 import type { RoutePolicy } from '@nexus/contracts';
-import { assertKey, type Exchange, writeAnswer } from '@nexus/http';
+import { assertKey, type Exchange, type RouteParams, writeAnswer } from '@nexus/http';
 import { errors, isUuid } from '@nexus/kernel';
 import type { Step } from './chain.js';
 import { pathOf, type RouteTable } from './route-table.js';
@@ -29,11 +29,20 @@ function assertIdempotencyKey(route: RoutePolicy, key: string | string[] | undef
   assertKey(Array.isArray(key) ? key.join(', ') : key);
 }
 
+/** Parameters that were looked at: those of one path are the same object for many requests. */
+const wellFormed = new WeakSet<RouteParams>();
+
+function assertIds(params: RouteParams, { idParams }: RoutePolicy): void {
+  if (idParams.length === 0 || wellFormed.has(params)) return;
+  for (const name of idParams) {
+    if (!isUuid(params[name] ?? '')) throw errors.invalid_id({ field: name });
+  }
+  wellFormed.add(params);
+}
+
 function assertForm(exchange: Exchange, route: RoutePolicy): void {
   const { headers } = exchange.request;
-  for (const name of route.idParams) {
-    if (!isUuid(exchange.params[name] ?? '')) throw errors.invalid_id({ field: name });
-  }
+  assertIds(exchange.params, route);
   if (route.produces === 'json' && !acceptsJson(headers.accept)) throw errors.not_acceptable();
   const coding = headers['content-encoding'];
   if (route.consumes === 'json' && coding !== undefined && coding.toLowerCase() !== 'identity') {

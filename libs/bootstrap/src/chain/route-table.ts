@@ -1,11 +1,16 @@
 import type { RoutePolicy } from '@nexus/contracts';
 import type { Exchange } from '@nexus/http';
+import { Recent } from '@nexus/kernel';
 import createRouter, { type HTTPMethod } from 'find-my-way';
 import type { FoundRoute, RouteChanges } from '../edge-routes.js';
 import type { Step } from './chain.js';
 
 const METHODS: readonly HTTPMethod[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 const MAX_PARAM_LENGTH = 512;
+/** Paths whose routes are remembered: what is read is mostly read again. */
+const KNOWN_PATHS = { entries: 1_024, length: 256 };
+
+type Match = NonNullable<ReturnType<ReturnType<typeof createRouter>['find']>>;
 
 const NO_CHANGES: RouteChanges = { overrides: new Map(), added: undefined };
 
@@ -20,6 +25,8 @@ export class RouteTable {
     ignoreTrailingSlash: false,
   });
   private changes = NO_CHANGES;
+  /** Of GET: what is declared, which never changes. */
+  private readonly known = new Recent<Match>(KNOWN_PATHS.entries, KNOWN_PATHS.length);
 
   constructor(readonly routes: readonly RoutePolicy[]) {
     for (const route of routes) {
@@ -35,7 +42,7 @@ export class RouteTable {
 
   find(method: string, path: string): FoundRoute | undefined {
     const asked = method === 'HEAD' ? 'GET' : method;
-    const found = this.match(asked, path);
+    const found = asked === 'GET' ? this.matchAgain(path) : this.match(asked, path);
     const { overrides, added } = this.changes;
     if (!found) return added?.find(asked, path);
     const declared = found.store as RoutePolicy;
@@ -43,8 +50,16 @@ export class RouteTable {
     return { route, params: found.params };
   }
 
+  private matchAgain(path: string): Match | null {
+    const known = this.known.get(path);
+    if (known !== undefined) return known;
+    const found = this.match('GET', path);
+    if (found) this.known.set(path, found);
+    return found;
+  }
+
   /** A parameter that is empty is none: `/projects/` is no project. */
-  private match(method: string, path: string): ReturnType<typeof this.router.find> {
+  private match(method: string, path: string): Match | null {
     const found = this.router.find(method as HTTPMethod, path);
     const mayBeEmpty = found && (path.endsWith('/') || path.includes('//'));
     return mayBeEmpty && Object.values(found.params).includes('') ? null : found;
