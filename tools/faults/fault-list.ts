@@ -27,7 +27,7 @@ export const MEANING: Readonly<Record<Trouble, string>> = {
   freeze: 'stands still (SIGSTOP), and goes on (SIGCONT)',
   cut: 'is not reached: nothing passes and nobody is told; then its connections are gone',
   delay: 'is far away: everything to it and from it takes 200 ms',
-  full: 'has no byte left',
+  full: 'has no byte left on its disk',
 };
 
 const SECONDS: Readonly<Record<Trouble, number>> = { term: 0, kill: 0, freeze: 5, cut: 3, delay: 3, full: 4 };

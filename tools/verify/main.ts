@@ -33,7 +33,7 @@ const SUITES: readonly Suite[] = [
     name: 'faults under load (docs/faults.md)',
     run() {
       // Without Redis its faults are left out, and said so.
-      const outcome = node('tools/faults/main.ts', '--seconds=3', '--rate=48');
+      const outcome = node('tools/faults/main.ts', '--rate=48');
       return outcome === 'passed' && !findRedis() ? 'skipped: no Redis (apt-get install redis-server)' : outcome;
     },
   },

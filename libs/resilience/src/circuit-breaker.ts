@@ -10,7 +10,7 @@ export interface BreakerOptions {
   readonly failureRate?: number;
   /** How long it stays open at first, in ms; 500 by default. Doubles each time, and is spread by a quarter. */
   readonly openMs?: number;
-  /** How long it stays open at most, in ms; 5 s by default. */
+  /** How long it stays open at most, in ms; 1 s by default: a service that was started again is asked soon. */
   readonly maxOpenMs?: number;
   /** Requests let through while half open; all of them have to be good. 3 by default. */
   readonly probes?: number;
@@ -23,7 +23,7 @@ export interface BreakerOptions {
 }
 
 const SLOTS = 10;
-const DEFAULTS = { windowMs: 10_000, minVolume: 20, failureRate: 0.5, openMs: 500, maxOpenMs: 5_000, probes: 3 };
+const DEFAULTS = { windowMs: 10_000, minVolume: 20, failureRate: 0.5, openMs: 500, maxOpenMs: 1_000, probes: 3 };
 
 /** What {@link CircuitBreaker.enter} says of a request that is not let through. */
 export const REFUSED = -1;
