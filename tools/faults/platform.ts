@@ -60,10 +60,19 @@ export class Platform {
   readonly logs: string;
   readonly parts: ReadonlyMap<string, Part>;
   readonly disks: ReadonlyMap<string, SmallDisk>;
+  /** Of the processes of the platform, where they are asked for metrics. */
+  readonly managementUrls: ReadonlyMap<string, string>;
   readonly #folder: string;
 
-  private constructor(folder: string, url: string, parts: readonly Part[], disks: ReadonlyMap<string, SmallDisk>) {
+  private constructor(
+    folder: string,
+    url: string,
+    parts: readonly Part[],
+    disks: ReadonlyMap<string, SmallDisk>,
+    managementUrls: ReadonlyMap<string, string>,
+  ) {
     this.#folder = folder;
+    this.managementUrls = managementUrls;
     this.url = url;
     this.logs = path.join(folder, 'logs');
     this.parts = new Map(parts.map((part) => [part.name, part]));
@@ -147,7 +156,10 @@ export class Platform {
       );
     }
     const edge = shape === 'all' ? WHOLE : 'gateway';
-    return new Platform(folder, `http://127.0.0.1:${link(edge).port}`, started, disks);
+    const urls = names
+      .filter((name) => name !== 'postgres' && name !== 'redis')
+      .map((name): [string, string] => [name, `http://127.0.0.1:${managementPort + names.indexOf(name)}`]);
+    return new Platform(folder, `http://127.0.0.1:${link(edge).port}`, started, disks, new Map(urls));
   }
 
   part(name: string): Part {

@@ -1,9 +1,8 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import type { PublicJwk, TokenTrust } from '@nexus/contracts';
-import { type CallContext, errors, ROLES, type UserActor } from '@nexus/kernel';
+import { type CallContext, errors, RecentMap, ROLES, type UserActor } from '@nexus/kernel';
 import { z } from 'zod';
 import { challenge } from './authorise.js';
-import { RecentMap } from './recent-map.js';
 import type { RevocationList } from './revocation-list.js';
 
 export interface VerifierOptions {

@@ -4,6 +4,5 @@ export { apiKeyDigest, apiKeyPrefix, isApiKey, newApiKey } from './api-key.js';
 export { AuthGuard } from './auth.guard.js';
 export { tokenConfig } from './auth-guards.config.js';
 export { authorise, challenge } from './authorise.js';
-export { RecentMap } from './recent-map.js';
 export { RevocationList } from './revocation-list.js';
 export { SCOPE_TEXTS, SCOPES, type Scope } from './scopes.js';

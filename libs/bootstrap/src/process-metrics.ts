@@ -62,6 +62,7 @@ function redisMetrics({ redis, limiter }: Measured): (() => void)[] {
 export function registerProcessMetrics(measured: Measured): () => void {
   const { databases, cache, answers, limits, revocations, inFlight, door } = measured;
   const counter = { type: 'counter' } as const;
+  cache.latency.register();
   const gone = [
     registerDoorMetrics(door.limit),
     ...redisMetrics(measured),

@@ -132,7 +132,9 @@ export class SharedAnswers {
   /** What is kept of a key for all processes. Never rejects. */
   async find(key: string, tags: readonly string[]): Promise<CachedAnswer | undefined> {
     if (!this.isTrusted || this.ttlMs === 0) return undefined;
+    const from = performance.now();
     const bytes = await this.tier.get<Buffer>(key).catch(() => undefined);
+    this.cache.latency.observe('l2', (performance.now() - from) / 1000);
     const found = bytes && decodeAnswer(bytes, key, tags);
     if (!found || found.answer.expiresAt <= Date.now()) {
       this.count.misses += 1;
@@ -155,11 +157,10 @@ export class SharedAnswers {
     if (!this.isTrusted || this.ttlMs === 0) return this.ticket(key);
     const lease = this.leaseOf(key);
     const end = performance.now() + Math.min(patienceMs, LEASE_MS);
-    let isFirst = true;
     for (;;) {
       const leads = await this.takes(lease);
       const ticket = { key, moment: this.log.moment, leads };
-      if (leads && isFirst) return ticket;
+      // Also with the lease: who had it before may have made the answer since it was looked for.
       const made = await this.find(key, tags);
       if (made) {
         if (leads) this.release(ticket);
@@ -167,7 +168,6 @@ export class SharedAnswers {
         return made;
       }
       if (leads || performance.now() > end) return ticket;
-      isFirst = false;
       await new Promise((wake) => setTimeout(wake, LOOK_MS).unref());
     }
   }

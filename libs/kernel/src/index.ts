@@ -24,5 +24,5 @@ export { type CursorPosition, decodeCursor, encodeCursor, type Page } from './cu
 export { atEndOfTurn } from './end-of-turn.js';
 export { errors } from './errors.js';
 export { isUuid, isUuidV4, randomHex, randomToken, uuidv4, uuidv7 } from './id.js';
-export { Recent } from './recent.js';
+export { RecentMap } from './recent-map.js';
 export { remembered } from './remembered.js';

@@ -1,5 +1,6 @@
 export { ecsRecord } from './ecs-record.schemas.js';
 export { DURATION_BUCKETS, HttpMetrics, type HttpObservation, httpMetrics } from './http-metrics.js';
+export { LatencyHistogram } from './latency-histogram.js';
 export {
   FdDestination,
   type FdDestinationOptions,

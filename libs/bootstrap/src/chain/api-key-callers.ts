@@ -1,7 +1,7 @@
-import { type AccessTokenVerifier, apiKeyDigest, challenge, isApiKey, RecentMap } from '@nexus/auth-guards';
+import { type AccessTokenVerifier, apiKeyDigest, challenge, isApiKey } from '@nexus/auth-guards';
 import type { ApiKeys } from '@nexus/contracts';
 import { toAppError } from '@nexus/http';
-import { AppError, type CallContext, errors, type UserActor } from '@nexus/kernel';
+import { AppError, type CallContext, errors, RecentMap, type UserActor } from '@nexus/kernel';
 
 /** Who an API key stands for, and the access token that goes on in its place. */
 export interface KeyCaller {

@@ -1,6 +1,6 @@
 import type { RoutePolicy } from '@nexus/contracts';
 import type { Exchange } from '@nexus/http';
-import { Recent } from '@nexus/kernel';
+import { RecentMap } from '@nexus/kernel';
 import createRouter, { type HTTPMethod } from 'find-my-way';
 import type { FoundRoute, RouteChanges } from '../edge-routes.js';
 import type { Step } from './chain.js';
@@ -8,7 +8,8 @@ import type { Step } from './chain.js';
 const METHODS: readonly HTTPMethod[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 const MAX_PARAM_LENGTH = 512;
 /** Paths whose routes are remembered: what is read is mostly read again. */
-const KNOWN_PATHS = { entries: 1_024, length: 256 };
+const KNOWN_PATHS = 1_024;
+const MAX_KNOWN_LENGTH = 256;
 
 type Match = NonNullable<ReturnType<ReturnType<typeof createRouter>['find']>>;
 
@@ -26,7 +27,7 @@ export class RouteTable {
   });
   private changes = NO_CHANGES;
   /** Of GET: what is declared, which never changes. */
-  private readonly known = new Recent<Match>(KNOWN_PATHS.entries, KNOWN_PATHS.length);
+  private readonly known = new RecentMap<string, Match>(KNOWN_PATHS);
 
   constructor(readonly routes: readonly RoutePolicy[]) {
     for (const route of routes) {
@@ -54,7 +55,7 @@ export class RouteTable {
     const known = this.known.get(path);
     if (known !== undefined) return known;
     const found = this.match('GET', path);
-    if (found) this.known.set(path, found);
+    if (found && path.length <= MAX_KNOWN_LENGTH) this.known.set(path, found);
     return found;
   }
 

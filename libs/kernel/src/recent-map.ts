@@ -7,8 +7,12 @@ export class RecentMap<K, V> {
   private young = new Map<K, V>();
   private old = new Map<K, V>();
 
+  private readonly size: number;
+
   /** @param size entries of one generation: so many are kept for sure, twice as many at most */
-  constructor(private readonly size: number) {}
+  constructor(size: number) {
+    this.size = size;
+  }
 
   get(key: K): V | undefined {
     const found = this.young.get(key);
