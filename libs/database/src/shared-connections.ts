@@ -11,6 +11,12 @@ const DEEP = 16;
 const LOOK_MS = 25;
 /** A connection goes back to the pool after so many looks, also under steady load. */
 const LENT_LOOKS = 4;
+/**
+ * Reads that may be run a second time for each that was answered, and at most at once: where all are slow, because the
+ * database has too much to do, every repetition would make it more.
+ */
+const REPEATS = 0.2;
+const MAX_REPEATS = 32;
 /** After a connection could not be opened no further one is tried for so long while there are others, in ms. */
 const REFUSED_MS = 250;
 
@@ -37,7 +43,7 @@ export interface LendingPool {
  * - What may write or wait for locks has its connection alone, as a transaction has: see {@link PreparedText.reads}.
  * - A connection on which nothing was answered for {@link LOOK_MS} takes no more; what is stuck behind the slow
  *   statement waits for a connection like everybody else, with the same deadline, and is run on whichever is free
- *   first, that one included.
+ *   first, that one included: once, and within a budget of {@link REPEATS}.
  * - While somebody waits for a connection alone, as many of the shared ones take no more until they are given back;
  *   and none is kept for longer than {@link LENT_LOOKS} looks, so that the pool can close it when it is old and another
  *   service can be given its place.
@@ -55,6 +61,9 @@ export class SharedConnections implements Lender {
   private refusedUntil = 0;
   private timer: NodeJS.Timeout | undefined;
   private heeding = false;
+  private repeats = MAX_REPEATS;
+  /** Reads that were run a second time, ever. */
+  repeated = 0;
 
   constructor(
     private readonly pool: LendingPool,
@@ -95,6 +104,7 @@ export class SharedConnections implements Lender {
   }
 
   landed(connection: LentConnection): void {
+    this.repeats = Math.min(MAX_REPEATS, this.repeats + REPEATS);
     if (connection.flight.length === 0 && this.pool.waitingCount > 0) this.finished(connection);
     if (this.waiting.length > 0) this.serve();
   }
@@ -226,7 +236,12 @@ export class SharedConnections implements Lender {
     for (const connection of this.lent) {
       const stalledBefore = connection.stalled;
       if (!connection.look() || stalledBefore) continue;
-      const stuck = connection.flight.slice(1).filter((statement) => !statement.twin && !statement.settled);
+      const stuck = connection.flight
+        .slice(1)
+        .filter((statement) => statement.mayRepeat)
+        .slice(0, Math.floor(this.repeats));
+      this.repeats -= stuck.length;
+      this.repeated += stuck.length;
       const since = this.waiting[0]?.since ?? performance.now();
       const twins = stuck.map((statement) => statement.again());
       for (const twin of twins) twin.since = since;

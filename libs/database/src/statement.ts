@@ -120,6 +120,7 @@ export class Statement {
   settled = false;
   /** A second run of the same read, which has started to wait because this one is stuck behind another statement. */
   twin: Statement | undefined;
+  private isTwin = false;
   /** When it began to wait for a connection (`performance.now`). */
   since = 0;
   private found: Row[] = [];
@@ -150,7 +151,13 @@ export class Statement {
   /** The same read once more, for the same caller: whichever is answered first counts. */
   again(): Statement {
     this.twin = new Statement(this.prepared, this.values, this.resolve, this.reject);
+    this.twin.isTwin = true;
     return this.twin;
+  }
+
+  /** Whether {@link again} makes sense: once, and not of a repetition. */
+  get mayRepeat(): boolean {
+    return !this.settled && !this.isTwin && this.twin === undefined;
   }
 
   /** True when the statement did not run because the server's prepared text is gone or has another result now. */
