@@ -39,7 +39,6 @@ describe('a database that takes its time for everything', () => {
     );
     expect(answers.flat().map(({ n }) => n)).toEqual(Array.from({ length: READS }, (_, n) => n));
     const [{ runs }] = (await db.query('SELECT count(*)::int AS runs FROM runs')) as [{ runs: number }];
-    console.log(`${READS} slow reads were run ${runs} times`);
     // A fifth more, and what may be repeated at once.
     expect(runs).toBeLessThanOrEqual(READS * 1.2 + 32);
   }, 60_000);
