@@ -1,3 +1,5 @@
+import { median } from '../statistics.ts';
+
 /** What one process said of itself. */
 export interface Sample {
   /** Seconds since the load began. */
@@ -32,10 +34,6 @@ export async function sample(managementUrl: string, at: number): Promise<Sample>
     descriptors: value(text, 'process_open_fds'),
     timers: value(text, 'nodejs_active_resources{type="Timeout"}'),
   };
-}
-
-export function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
 }
 
 /** What must not grow, and how it did. */

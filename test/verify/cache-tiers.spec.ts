@@ -3,52 +3,20 @@ import { cachingConfig, ResponseCache, SharedAnswers, SharedFill } from '@nexus/
 import { loadConfig } from '@nexus/config';
 import { GuardedRedis, parseRedisUrls } from '@nexus/redis';
 import { Redis } from 'ioredis';
+import { traceOf } from '../../bench/cache-policy/trace.js';
+import { median } from '../../bench/statistics.js';
 import type { RedisServer } from '../../tools/verify/redis-server.js';
 import { until } from './support/conditions.js';
 import { openRedis } from './support/redis.js';
 
 /**
- * The trace, fixed before it was run: 200,000 requests for 10,000 keys, Zipf 1.0, from a generator with this seed; answers
- * of 1,089 bytes; the tiers as they are by default (1,000 entries in the process, an hour in Redis), 64 requests at a time.
+ * The trace was fixed before it was run: 200,000 requests of the one that is Zipf 1.0 over 10,000 keys; answers of 1 kB; the
+ * tiers as they are by default (1,000 entries in the process, an hour in Redis), 64 requests at a time.
  */
-const TRACE = { seed: 20_261_123, requests: 200_000, keys: 10_000, exponent: 1 };
+const REQUESTS = 200_000;
 const IN_FLIGHT = 64;
 const HEAD = `{"success":true,"data":"${'x'.repeat(1000)}","request_id":"`;
 const JSON_TYPE = 'application/json; charset=utf-8';
-
-/** Xorshift (Marsaglia, 2003), 32 bits: numbers from 0 to below 1. */
-function generator(seed: number): () => number {
-  let state = seed >>> 0 || 1;
-  return () => {
-    state ^= state << 13;
-    state >>>= 0;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    state >>>= 0;
-    return state / 2 ** 32;
-  };
-}
-
-function trace({ seed, requests, keys, exponent }: typeof TRACE): Uint32Array {
-  const upTo = new Float64Array(keys);
-  let sum = 0;
-  for (let i = 0; i < keys; i += 1) {
-    sum += 1 / (i + 1) ** exponent;
-    upTo[i] = sum;
-  }
-  const next = generator(seed);
-  return Uint32Array.from({ length: requests }, () => {
-    const wanted = next() * sum;
-    let low = 0;
-    let high = keys - 1;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((upTo[middle] as number) < wanted) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  });
-}
 
 const config = loadConfig([cachingConfig], {}).get(cachingConfig);
 let server: RedisServer;
@@ -95,7 +63,6 @@ async function inFlight(count: number, work: (i: number) => Promise<unknown>): P
   await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
 }
 
-const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1] as number;
 const p99 = (values: readonly number[]) =>
   [...values].sort((a, b) => a - b)[Math.floor(values.length * 0.99)] as number;
 
@@ -110,7 +77,7 @@ async function cpuMicros(work: () => Promise<unknown>): Promise<number> {
 describe('the two tiers', () => {
   test('answer at least 94.7 % of the trace', async () => {
     const served = { l1: 0, l2: 0, work: 0 };
-    const requests = trace(TRACE);
+    const requests = traceOf('zipf-1.0', REQUESTS);
     await inFlight(requests.length, async (i) => {
       served[await get(requests[i] as number)] += 1;
     });

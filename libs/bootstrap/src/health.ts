@@ -1,7 +1,7 @@
 import { HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
 import type { RevocationList } from '@nexus/auth-guards';
 import type { DatabaseRoot } from '@nexus/database';
-import { type AppError, errors } from '@nexus/kernel';
+import { type AppError, errors, within } from '@nexus/kernel';
 import type { CircuitState } from '@nexus/resilience';
 
 const CHECK_TIMEOUT_MS = 2_000;
@@ -44,20 +44,6 @@ const NONE: Shortcomings = { impaired: () => [], limit: () => undefined };
 export interface ReadinessCheck {
   readonly name: string;
   readonly check: () => Promise<void>;
-}
-
-async function within(ms: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  try {
-    await Promise.race([
-      work,
-      new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(new Error('timeout')), ms);
-      }),
-    ]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** Liveness and readiness of the process. */

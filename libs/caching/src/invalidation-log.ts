@@ -1,3 +1,4 @@
+import { within } from '@nexus/kernel';
 import type { GuardedRedis, RedisClient } from '@nexus/redis';
 import type { Cluster, Redis } from 'ioredis';
 
@@ -40,20 +41,6 @@ async function serverOf(client: RedisClient): Promise<string> {
     .map((text) => /^run_id:(\w+)/m.exec(text)?.[1] ?? '')
     .sort()
     .join();
-}
-
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  try {
-    return await Promise.race([
-      work,
-      new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(new Error('nothing was said')), ms).unref();
-      }),
-    ]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function momentOf(id: string): Moment {

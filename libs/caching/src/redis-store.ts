@@ -26,7 +26,6 @@ export class RedisStore {
 
   async get(key: string): Promise<StoredValue | undefined> {
     const name = this.key(key);
-    if (!this.redis.answers(name)) return undefined;
     try {
       const value = await this.redis.run(name, (client) => client.getBuffer(name));
       return value === null ? undefined : { value };
@@ -38,7 +37,7 @@ export class RedisStore {
   /** @param ttl life in ms */
   async set(key: string, value: Buffer, ttl?: number): Promise<boolean> {
     const name = this.key(key);
-    if (!this.redis.answers(name) || (ttl !== undefined && ttl < 1)) return false;
+    if (ttl !== undefined && ttl < 1) return false;
     try {
       await this.redis.run(name, (client) =>
         ttl === undefined ? client.set(name, value) : client.set(name, value, 'PX', Math.floor(ttl)),

@@ -33,11 +33,10 @@ export interface ResponseCacheOptions {
   readonly clock?: Clock;
 }
 
-/** Who is told of invalidations; `from` is where they came from. */
-export type InvalidationListener = (tags: readonly string[], from: string) => void;
-
-/** Tells other processes; never rejects. */
-type Publish = (tags: readonly string[]) => Promise<void>;
+/**
+ * Who is told of invalidations; `from` is where they came from. One who tells others gives a promise, which never rejects.
+ */
+export type InvalidationListener = (tags: readonly string[], from: string) => unknown;
 
 interface Entry extends CachedAnswer {
   readonly key: string;
@@ -88,7 +87,6 @@ export class ResponseCache {
     listenerFailures: 0,
   };
   #begun = 0;
-  #publish: Publish | undefined;
 
   constructor(options: ResponseCacheOptions = {}) {
     const maxBytes = options.maxBytes ?? 64 * 1024 * 1024;
@@ -176,20 +174,17 @@ export class ResponseCache {
         this.#count.invalidated += 1;
       }
     }
+    const telling: unknown[] = [];
     for (const listener of this.#listeners) {
       try {
-        listener(tags, from);
+        const told = listener(tags, from);
+        if (told instanceof Promise) telling.push(told);
       } catch {
         // The change is committed and the answers are gone: a listener's trouble must not fail the request.
         this.#count.listenerFailures += 1;
       }
     }
-    return from === 'local' ? this.#publish?.(tags) : undefined;
-  }
-
-  /** Has every invalidation of this process told to others. */
-  publishWith(publish: Publish | undefined): void {
-    this.#publish = publish;
+    return telling.length === 0 ? undefined : Promise.all(telling).then(() => undefined);
   }
 
   /** @returns ends the subscription */

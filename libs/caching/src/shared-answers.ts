@@ -8,6 +8,8 @@ import type { ResponseCache } from './response-cache.js';
 import { decodeAnswer, encodeAnswer } from './shared-answer.js';
 import { TagFences } from './tag-fences.js';
 
+/** Where invalidations come from that all are told of already. */
+const LOG = 'log';
 /** Tags whose last invalidation is remembered one by one. */
 const MAX_FENCES = 50_000;
 /** How long one process makes an answer for all, in ms; if it dies, another one does after that. */
@@ -57,6 +59,7 @@ export class SharedAnswers {
   private readonly owed = new Set<string>();
   private owing: NodeJS.Timeout | undefined;
   private lastTold: Moment = 0;
+  private readonly stopListening: () => void;
 
   private constructor(
     private readonly redis: GuardedRedis,
@@ -67,14 +70,14 @@ export class SharedAnswers {
     this.log = new InvalidationLog(redis, {
       raised: (tags, moment) => {
         this.fences.raiseAt(tags, moment);
-        void cache.invalidate(tags, { from: 'log' });
+        void cache.invalidate(tags, { from: LOG });
       },
       unknownBefore: (moment) => {
         this.fences.raiseAllAt(moment);
         cache.clear();
       },
     });
-    cache.publishWith((tags) => this.publish(tags));
+    this.stopListening = cache.onInvalidate((tags, from) => (from === LOG ? undefined : this.publish(tags)));
   }
 
   static async open(redis: GuardedRedis, cache: ResponseCache, config: CachingConfig): Promise<SharedAnswers> {
@@ -132,20 +135,22 @@ export class SharedAnswers {
   /** What is kept of a key for all processes. Never rejects. */
   async find(key: string, tags: readonly string[]): Promise<CachedAnswer | undefined> {
     if (!this.isTrusted || this.ttlMs === 0) return undefined;
+    const answer = await this.look(key, tags);
+    if (answer) this.count.hits += 1;
+    else this.count.misses += 1;
+    return answer;
+  }
+
+  private async look(key: string, tags: readonly string[]): Promise<CachedAnswer | undefined> {
     const from = performance.now();
     const bytes = await this.tier.get<Buffer>(key).catch(() => undefined);
     this.cache.latency.observe('l2', (performance.now() - from) / 1000);
     const found = bytes && decodeAnswer(bytes, key, tags);
-    if (!found || found.answer.expiresAt <= Date.now()) {
-      this.count.misses += 1;
-      return undefined;
-    }
+    if (!found || found.answer.expiresAt <= Date.now()) return undefined;
     if (!this.isTrusted || this.isStale(tags, found.moment)) {
       this.count.fenced += 1;
-      this.count.misses += 1;
       return undefined;
     }
-    this.count.hits += 1;
     return found.answer;
   }
 
@@ -161,7 +166,7 @@ export class SharedAnswers {
       const leads = await this.takes(lease);
       const ticket = { key, moment: this.log.moment, leads };
       // Also with the lease: who had it before may have made the answer since it was looked for.
-      const made = await this.find(key, tags);
+      const made = await this.look(key, tags);
       if (made) {
         if (leads) this.release(ticket);
         this.count.collapsed += 1;
@@ -196,7 +201,7 @@ export class SharedAnswers {
   release(ticket: SharedTicket): void {
     if (!ticket.leads) return;
     const lease = this.leaseOf(ticket.key);
-    if (this.redis.answers(lease)) void this.redis.run(lease, (client) => client.unlink(lease)).catch(() => undefined);
+    void this.redis.run(lease, (client) => client.unlink(lease)).catch(() => undefined);
   }
 
   private leaseOf(key: string): string {
@@ -244,7 +249,7 @@ export class SharedAnswers {
 
   async close(): Promise<void> {
     clearTimeout(this.owing);
-    this.cache.publishWith(undefined);
+    this.stopListening();
     await this.log.close();
   }
 }

@@ -26,3 +26,4 @@ export { errors } from './errors.js';
 export { isUuid, isUuidV4, randomHex, randomToken, uuidv4, uuidv7 } from './id.js';
 export { RecentMap } from './recent-map.js';
 export { remembered } from './remembered.js';
+export { within } from './within.js';

@@ -1,3 +1,4 @@
+import { HistogramSeries } from './histogram-series.js';
 import { type MetricLine, onMetricsReset, type RegistryMetric, registerMetric } from './metric-registry.js';
 import { UNMATCHED_ROUTE } from './request-log.js';
 
@@ -22,15 +23,8 @@ const MAX_SERVICES = 32;
 const MAX_ROUTES = 500;
 const NAME = 'http_server_request_duration_seconds';
 
-interface Series {
-  readonly labels: Readonly<Record<string, string>>;
-  /** Observations per bucket, not cumulative; the last one is above all bounds. */
-  readonly buckets: Float64Array;
-  sum: number;
-}
-
 /** Status and method in one number: lookups by small integers are the cheapest there are. */
-type RouteSeries = Map<number, Series>;
+type RouteSeries = Map<number, HistogramSeries>;
 
 interface ServiceSeries {
   readonly name: string;
@@ -56,7 +50,7 @@ export class HttpMetrics implements RegistryMetric {
     let route = routes.get(template);
     if (route === undefined) {
       const name = routes.size < MAX_ROUTES || template === UNMATCHED_ROUTE ? template : OVERFLOW;
-      route = routes.get(name) ?? new Map<number, Series>();
+      route = routes.get(name) ?? new Map<number, HistogramSeries>();
       routes.set(name, route);
     }
     const method = methodIndex.get(observation.method) ?? METHODS.length;
@@ -65,24 +59,17 @@ export class HttpMetrics implements RegistryMetric {
     let series = route.get(key);
     if (series === undefined) {
       const name = keyOf(routes, route);
-      series = {
-        labels: { service: service.name, route: name, method: METHODS[method] ?? OTHER, status: String(code) },
-        buckets: new Float64Array(DURATION_BUCKETS.length + 1),
-        sum: 0,
-      };
+      const labels = { service: service.name, route: name, method: METHODS[method] ?? OTHER, status: String(code) };
+      series = new HistogramSeries(labels, DURATION_BUCKETS);
       route.set(key, series);
     }
-    const seconds = durationSeconds > 0 && durationSeconds < 1e9 ? durationSeconds : 0;
-    let bucket = 0;
-    while (bucket < DURATION_BUCKETS.length && seconds > (DURATION_BUCKETS[bucket] as number)) bucket += 1;
-    series.buckets[bucket] = (series.buckets[bucket] as number) + 1;
-    series.sum += seconds;
+    series.observe(durationSeconds > 0 && durationSeconds < 1e9 ? durationSeconds : 0);
   }
 
   async get(): ReturnType<RegistryMetric['get']> {
     const values: MetricLine[] = [];
     for (const { routes } of this.services.values()) {
-      for (const route of routes.values()) for (const series of route.values()) values.push(...linesOf(series));
+      for (const route of routes.values()) for (const series of route.values()) values.push(...series.lines(NAME));
     }
     const help = 'Duration of HTTP requests in seconds, by service, route template, method and status.';
     return { name: NAME, help, type: 'histogram', aggregator: 'sum', values };
@@ -106,22 +93,6 @@ export class HttpMetrics implements RegistryMetric {
 function keyOf(routes: ReadonlyMap<string, RouteSeries>, wanted: RouteSeries): string {
   for (const [name, route] of routes) if (route === wanted) return name;
   return OVERFLOW;
-}
-
-function linesOf({ labels, buckets, sum }: Series): MetricLine[] {
-  const lines: MetricLine[] = [];
-  let count = 0;
-  buckets.forEach((held, index) => {
-    count += held;
-    lines.push({
-      metricName: `${NAME}_bucket`,
-      labels: { ...labels, le: DURATION_BUCKETS[index] ?? '+Inf' },
-      value: count,
-    });
-  });
-  lines.push({ metricName: `${NAME}_sum`, labels, value: sum });
-  lines.push({ metricName: `${NAME}_count`, labels, value: count });
-  return lines;
 }
 
 let shared: HttpMetrics | undefined;

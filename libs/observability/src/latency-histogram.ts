@@ -1,8 +1,9 @@
-import { type MetricLine, type RegistryMetric, registerMetric } from './metric-registry.js';
+import { HistogramSeries } from './histogram-series.js';
+import { type RegistryMetric, registerMetric } from './metric-registry.js';
 
 /** Times of a few kinds of work, in a histogram of Prometheus with one label; kept until it is asked for. */
 export class LatencyHistogram implements RegistryMetric {
-  private readonly series = new Map<string, { readonly buckets: Float64Array; sum: number }>();
+  private readonly series = new Map<string, HistogramSeries>();
 
   /**
    * @param name snake_case, ends in `_seconds`
@@ -20,33 +21,14 @@ export class LatencyHistogram implements RegistryMetric {
   observe(kind: string, seconds: number): void {
     let series = this.series.get(kind);
     if (!series) {
-      series = { buckets: new Float64Array(this.bounds.length + 1), sum: 0 };
+      series = new HistogramSeries({ [this.label]: kind }, this.bounds);
       this.series.set(kind, series);
     }
-    let bucket = 0;
-    while (bucket < this.bounds.length && seconds > (this.bounds[bucket] as number)) bucket += 1;
-    series.buckets[bucket] = (series.buckets[bucket] as number) + 1;
-    series.sum += seconds;
+    series.observe(seconds);
   }
 
   async get(): ReturnType<RegistryMetric['get']> {
-    const values: MetricLine[] = [];
-    for (const [kind, { buckets, sum }] of this.series) {
-      const labels = { [this.label]: kind };
-      let count = 0;
-      buckets.forEach((held, i) => {
-        count += held;
-        values.push({
-          metricName: `${this.name}_bucket`,
-          labels: { ...labels, le: this.bounds[i] ?? '+Inf' },
-          value: count,
-        });
-      });
-      values.push(
-        { metricName: `${this.name}_sum`, labels, value: sum },
-        { metricName: `${this.name}_count`, labels, value: count },
-      );
-    }
+    const values = [...this.series.values()].flatMap((series) => series.lines(this.name));
     return { name: this.name, help: this.help, type: 'histogram', aggregator: 'sum', values };
   }
 

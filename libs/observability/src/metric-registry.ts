@@ -1,3 +1,4 @@
+import { within } from '@nexus/kernel';
 import { type Metric, register } from 'prom-client';
 
 /** One sample of a collected metric. */
@@ -25,19 +26,6 @@ const errors = new Map<string, number>();
 
 function countError(name: string): void {
   errors.set(name, (errors.get(name) ?? 0) + 1);
-}
-
-/** Waits for a collector no longer than a scrape can afford. */
-async function bounded(result: Promise<Iterable<Sample>>): Promise<Iterable<Sample>> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error('The collector took too long')), COLLECT_TIMEOUT_MS);
-  });
-  try {
-    return await Promise.race([result, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** One line of the text format. */
@@ -80,7 +68,8 @@ class CollectedMetric implements RegistryMetric {
     for (const collect of [...this.collectors]) {
       try {
         const result = collect();
-        for (const sample of result instanceof Promise ? await bounded(result) : result) this.add(lines, sample);
+        for (const sample of result instanceof Promise ? await within(COLLECT_TIMEOUT_MS, result) : result)
+          this.add(lines, sample);
       } catch {
         countError(this.name);
       }

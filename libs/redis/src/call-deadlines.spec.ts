@@ -1,5 +1,6 @@
 import { MessageChannel } from 'node:worker_threads';
 import { describe, expect, test } from '@jest/globals';
+import { eventually } from '@nexus/testing';
 import { CallDeadlines, type DeadlineCall } from './call-deadlines.js';
 
 class Call implements DeadlineCall {
@@ -15,18 +16,13 @@ class Call implements DeadlineCall {
 
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-async function until(holds: () => boolean): Promise<void> {
-  const end = performance.now() + 10_000;
-  while (!holds() && performance.now() < end) await wait(1);
-}
-
 describe('a deadline', () => {
   test('ends what is not answered, and nothing else', async () => {
     const deadlines = new CallDeadlines(30);
     const calls = Array.from({ length: 3_000 }, () => new Call());
     for (const call of calls) deadlines.add(call);
     for (const [i, call] of calls.entries()) if (i % 3 !== 0) call.done = true;
-    await until(() => calls.every(({ done }) => done));
+    await eventually(() => calls.every(({ done }) => done), 'all calls are over');
     expect(calls.filter(({ lateAfterMs }) => lateAfterMs !== undefined)).toHaveLength(1_000);
     expect(Math.min(...calls.flatMap(({ lateAfterMs }) => lateAfterMs ?? []))).toBeGreaterThanOrEqual(29);
   });
@@ -40,11 +36,11 @@ describe('a deadline', () => {
       deadlines.add(call);
       await wait(15);
     }
-    await until(() => calls.every(({ done }) => done));
+    await eventually(() => calls.every(({ done }) => done), 'all calls are over');
     for (const { lateAfterMs } of calls) expect(lateAfterMs).toBeGreaterThanOrEqual(39);
     const again = new Call();
     deadlines.add(again);
-    await until(() => again.done);
+    await eventually(() => again.done, 'the call is over');
     expect(again.lateAfterMs).toBeGreaterThanOrEqual(39);
   });
 

@@ -77,9 +77,7 @@ export class GuardedRedis {
     this.deadlines = new CallDeadlines(options.deadlineMs);
     this.nodes = new RedisNodes(client);
     client.on('ready', () => this.connected());
-    client.on('close', () => {
-      this.isConnected = false;
-    });
+    client.on('close', () => this.disconnected());
     // Told by the breakers; without a listener the process would end.
     client.on('error', () => undefined);
     client.on('node error', () => undefined);
@@ -103,12 +101,20 @@ export class GuardedRedis {
     );
     await Promise.race([connecting, patience]);
     clearTimeout(timer);
-    if (!this.isConnected) this.breakerOf(this.nodes.first).open();
+    if (!this.isConnected) this.disconnected();
   }
 
   private connected(): void {
     this.isConnected = true;
     for (const breaker of this.breakers.values()) breaker.lookSoon();
+  }
+
+  /** Nobody has to find that out by asking, and those who wait for its return are told of it. */
+  private disconnected(): void {
+    this.isConnected = false;
+    if (this.isClosed) return;
+    this.breakerOf(this.nodes.first).open();
+    for (const breaker of this.breakers.values()) breaker.open();
   }
 
   /** What all keys begin with. */
@@ -154,7 +160,6 @@ export class GuardedRedis {
     const node = this.nodes.of(key);
     const breaker = this.breakerOf(node);
     if (breaker.isOpen || !this.isConnected) {
-      if (!this.isConnected) breaker.open();
       this.counts.refused += 1;
       return Promise.reject(REFUSED);
     }

@@ -1,3 +1,5 @@
+import { SlidingCounts } from './sliding-counts.js';
+
 /** `closed` requests pass, `open` none does, `half_open` a few are let through to learn whether all may. */
 export type CircuitState = 'closed' | 'open' | 'half_open';
 
@@ -22,7 +24,6 @@ export interface BreakerOptions {
   readonly random?: () => number;
 }
 
-const SLOTS = 10;
 const DEFAULTS = { windowMs: 10_000, minVolume: 20, failureRate: 0.5, openMs: 500, maxOpenMs: 1_000, probes: 3 };
 
 /** What {@link CircuitBreaker.enter} says of a request that is not let through. */
@@ -40,10 +41,7 @@ export class CircuitBreaker {
   readonly #now: () => number;
   readonly #random: () => number;
   readonly #onChange: ((state: CircuitState) => void) | undefined;
-  readonly #slotMs: number;
-  readonly #good = new Array<number>(SLOTS).fill(0);
-  readonly #bad = new Array<number>(SLOTS).fill(0);
-  #slot: number;
+  readonly #ended: SlidingCounts<'good' | 'bad'>;
   #state: CircuitState = 'closed';
   #era = 0;
   /** How often it opened since it was well. */
@@ -61,8 +59,7 @@ export class CircuitBreaker {
     this.#now = options.now ?? (() => performance.now());
     this.#random = options.random ?? Math.random;
     this.#onChange = options.onChange;
-    this.#slotMs = this.#options.windowMs / SLOTS;
-    this.#slot = Math.floor(this.#now() / this.#slotMs);
+    this.#ended = new SlidingCounts(['good', 'bad'], this.#options.windowMs, this.#now());
   }
 
   get state(): CircuitState {
@@ -102,8 +99,7 @@ export class CircuitBreaker {
   succeeded(era: number): void {
     if (era !== this.#era) return;
     if (this.#state === 'closed') {
-      const at = this.#at();
-      this.#good[at] = (this.#good[at] as number) + 1;
+      this.#ended.add('good', this.#now());
       return;
     }
     this.#proven += 1;
@@ -117,10 +113,10 @@ export class CircuitBreaker {
       this.#open();
       return;
     }
-    const at = this.#at();
-    this.#bad[at] = (this.#bad[at] as number) + 1;
-    const bad = sum(this.#bad);
-    const all = bad + sum(this.#good);
+    const now = this.#now();
+    this.#ended.add('bad', now);
+    const bad = this.#ended.sum('bad', now);
+    const all = bad + this.#ended.sum('good', now);
     if (all >= this.#options.minVolume && bad >= all * this.#options.failureRate) this.#open();
   }
 
@@ -146,8 +142,7 @@ export class CircuitBreaker {
 
   #close(): void {
     this.#closedAt = this.#now();
-    this.#good.fill(0);
-    this.#bad.fill(0);
+    this.#ended.clear();
     this.#turn('closed');
   }
 
@@ -156,23 +151,4 @@ export class CircuitBreaker {
     this.#era += 1;
     this.#onChange?.(state);
   }
-
-  /** Forgets what has left the window. @returns the place that is counted in now */
-  #at(): number {
-    const slot = Math.floor(this.#now() / this.#slotMs);
-    const passed = Math.min(SLOTS, slot - this.#slot);
-    for (let i = 1; i <= passed; i++) {
-      const at = (this.#slot + i) % SLOTS;
-      this.#good[at] = 0;
-      this.#bad[at] = 0;
-    }
-    if (passed > 0) this.#slot = slot;
-    return this.#slot % SLOTS;
-  }
-}
-
-function sum(counts: readonly number[]): number {
-  let total = 0;
-  for (const count of counts) total += count;
-  return total;
 }

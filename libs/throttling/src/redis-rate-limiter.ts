@@ -58,10 +58,9 @@ export interface RateDecisions {
  * {@link RateLimiter} of all processes together, counted in Redis by one script: exact whichever process is asked.
  *
  * While Redis does not answer, each process goes on alone, with its share of what was left of the limit when it was asked
- * last; what it lets pass meanwhile is told to Redis when it is back. So the limit is neither
- * forgotten when Redis goes nor granted twice when it comes back, also where it comes back empty; what was just being asked
- * when it went may come on top. A decision takes no
- * longer than the deadline of {@link GuardedRedis}, and none is an error.
+ * last; what it lets pass meanwhile is told to Redis when it is back. So the limit is neither forgotten when Redis goes nor
+ * granted twice when it comes back, also where it comes back empty; what was just being asked when it went may come on
+ * top. A decision takes no longer than the deadline of {@link GuardedRedis}, and none is an error.
  */
 export class RedisRateLimiter extends RateLimiter {
   readonly #redis: GuardedRedis;
