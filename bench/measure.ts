@@ -13,12 +13,15 @@ import { HOST, type Subject } from './served-process.ts';
 /** The kernel counts CPU in ticks of 10 ms: below this a sample would be too coarse. */
 const ENOUGH_CPU_MS = 4_000;
 const POLL_MS = 100;
+/** Opens the connections behind the contestant again, which may have been idle for a turn of all others. */
+const REWARM_SECONDS = 0.25;
 
-/** One contestant under one scenario in one round. */
+/** One contestant under one scenario in one turn of a round. */
 export interface Sample {
   scenario: ScenarioName;
   contestant: ContestantName;
   round: number;
+  turn: number;
   requests: number;
   /** CPU time per request of the processes under test, in µs. */
   cpuMicros: number;
@@ -43,11 +46,20 @@ export interface Sample {
 }
 
 export interface MeasureOptions {
+  /** Length of one sample. */
   seconds: number;
+  /** Load before the first turn of a round, in seconds. */
   warmup: number;
   /** The same in the first round: compilation goes by calls, of which the slower side gets fewer in the same time. */
   firstWarmup: number;
   cores: Cores | undefined;
+}
+
+/** When a sample is taken. */
+export interface Moment {
+  round: number;
+  /** Within the round. */
+  turn: number;
 }
 
 /** Looks on while a sample is taken. */
@@ -72,14 +84,14 @@ export class Meter {
     contestant: ContestantName,
     served: Subject,
     plan: RequestPlan,
-    round: number,
+    at: Moment,
     onlooker?: Onlooker,
   ): Promise<Sample> {
-    const { seconds, warmup, firstWarmup, cores } = this.#options;
+    const { seconds, cores } = this.#options;
     const { pids } = served;
     await this.#load.open(this.#plan(scenario, contestant, served, plan));
     this.#load.start();
-    await pause((round === 0 ? firstWarmup : warmup) * 1000);
+    await pause(this.#warmupOf(at) * 1000);
     const warmed = await this.#load.stop();
     this.#counter = warmed.nextCounter;
     await settled(pids);
@@ -104,7 +116,7 @@ export class Meter {
     return {
       scenario: scenario.name,
       contestant,
-      round,
+      ...at,
       requests: result.requests,
       cpuMicros: (cpu * 1000) / result.requests,
       cpuMicrosWithRest: (cpuWithRest * 1000) / result.requests,
@@ -119,6 +131,11 @@ export class Meter {
       loadShare: result.loadCpuMs / result.wallMs,
       strangerShare: core === undefined ? undefined : Math.max(0, core - cpu) / result.wallMs,
     };
+  }
+
+  #warmupOf({ round, turn }: Moment): number {
+    if (turn > 0) return REWARM_SECONDS;
+    return round === 0 ? this.#options.firstWarmup : this.#options.warmup;
   }
 
   /** Ends with the sample's time, or later, when the process under test has not used enough CPU by then. */

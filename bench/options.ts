@@ -9,7 +9,9 @@ import {
 
 export interface Options {
   rounds: number;
-  /** Length of a sample, in seconds; prolonged up to twice this while the sample holds too little CPU time. */
+  /** How often each contestant has its turn in a round. */
+  turns: number;
+  /** Load on each contestant in a round, in seconds; a turn is prolonged up to twice while it holds too little CPU time. */
   seconds: number;
   warmup: number;
   only: SelectableName[];
@@ -32,8 +34,9 @@ export class UsageError extends Error {}
 
 export const USAGE = `npm run bench -- [options]
   --rounds=5          rounds; every scenario and contestant once in each
-  --seconds=5         length of one sample
-  --warmup=2          load before each sample that is not counted, in seconds
+  --turns=5           how often contestants take turns in each scenario of a round
+  --seconds=5         load on each contestant in a round, in all its turns together
+  --warmup=2          load before the first turn of a round that is not counted, in seconds
   --only=a,b          of ${SELECTABLE_NAMES.join(', ')}
   --quick             one short round: shows that everything runs, its figures mean nothing
   --check             exit code 1 when a target is missed
@@ -50,7 +53,9 @@ export function readOptions(args: string[], defaults: { out: string; main: strin
   const values = parse(args);
   const quick = values.quick === true;
   const rounds = positive('--rounds', values.rounds, quick ? 1 : 5);
-  if (!Number.isInteger(rounds)) throw new UsageError('--rounds must be a whole number');
+  const turns = positive('--turns', values.turns, quick ? 1 : 5);
+  for (const [name, value] of Object.entries({ rounds, turns }))
+    if (!Number.isInteger(value)) throw new UsageError(`--${name} must be a whole number`);
   const profile = values.profile === undefined ? undefined : loadScenario(values.profile);
   if (profile !== undefined && (values.only !== undefined || values['references-only']))
     throw new UsageError('--profile takes one scenario of its own');
@@ -68,6 +73,7 @@ export function readOptions(args: string[], defaults: { out: string; main: strin
   const shown = args.filter((arg) => !/^--(out|main)\b/.test(arg));
   return {
     rounds,
+    turns,
     seconds: positive('--seconds', values.seconds, quick ? 1.5 : 5),
     warmup: positive('--warmup', values.warmup, quick ? 0.5 : 2),
     only,
@@ -87,6 +93,7 @@ function parse(args: string[]) {
       args,
       options: {
         rounds: { type: 'string' },
+        turns: { type: 'string' },
         seconds: { type: 'string' },
         warmup: { type: 'string' },
         only: { type: 'string' },

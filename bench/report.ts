@@ -1,4 +1,5 @@
 import type { StatementCount } from './database.ts';
+import type { Sample } from './measure.ts';
 import type { Row, ScenarioResult, Verdict } from './results.ts';
 import { CONTESTANT_TITLES, type ContestantName, GATEWAY_SCENARIO_NAMES, type ScenarioName } from './scenarios.ts';
 
@@ -10,6 +11,7 @@ export interface Report {
   facts: string[];
   pinned: boolean;
   rounds: number;
+  turns: number;
   seconds: number;
   results: ScenarioResult[];
   verdicts: Verdict[];
@@ -39,6 +41,16 @@ const COLUMNS: [title: string, cell: (row: Row) => string][] = [
   ['load', (row) => percent(row.loadShare)],
   ['others', (row) => (row.strangerShare === undefined ? '–' : percent(row.strangerShare))],
 ];
+
+/** One sample, for those who watch. */
+export function sampleLine(sample: Sample): string {
+  const errors = Object.entries(sample.errors).map(([kind, count]) => `, ${count} × ${kind}`);
+  if (sample.restless) errors.push(', still busy 20 s later');
+  return (
+    `${sample.scenario.padEnd(11)}  ${sample.contestant.padEnd(15)}` +
+    `${sample.cpuMicros.toFixed(1).padStart(9)} µs/request${sample.requestsPerSecond.toFixed(0).padStart(8)} requests/s${errors.join('')}`
+  );
+}
 
 /** The tables of one scenario, for the terminal and the file alike. */
 export function scenarioSection({ scenario, rows, ratios }: ScenarioResult): string {
@@ -80,9 +92,10 @@ export function markdownReport(report: Report): string {
   return `${[
     '# Benchmark results',
     `\`${report.command}\` on ${report.date.toISOString().slice(0, 10)}; ${report.facts.join(', ')}. ${pinning}`,
-    `${report.rounds} interleaved rounds of ${report.seconds} s per sample (longer where a sample held less than 4 s of CPU time), ` +
-      `${report.runMinutes.toFixed(1)} minutes in all. Figures are medians over the rounds; a ratio is the median of the ` +
-      'ratios of each round; spread is (largest − smallest) / median. CPU is user + system time of the process under test ' +
+    `${report.rounds} rounds, in each of which the contestants of a scenario take ${report.turns} turns of ` +
+      `${(report.seconds / report.turns).toFixed(1)} s (longer where one held too little CPU time), ${report.runMinutes.toFixed(1)} ` +
+      'minutes in all. Figures are medians over all turns; a ratio is the median of the ratios of each turn; spread is the ' +
+      'interquartile range over the median. CPU is user + system time of the process under test ' +
       'with all its threads; where several processes answer together, of all of them. Only ratios compare between machines. How it is measured: [README](README.md).',
     '## Targets',
     verdictTable(report.verdicts),

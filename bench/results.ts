@@ -14,7 +14,7 @@ import { median, spread } from './statistics.ts';
 /** A share of answers from the cache path that may miss it: entries expire during a run. */
 const HEAD_MISMATCH_TOLERANCE = 0.001;
 
-/** The samples of one contestant under one scenario, over all rounds. */
+/** The samples of one contestant under one scenario, over all turns. */
 export interface Row {
   contestant: ContestantName;
   cpuMicros: number;
@@ -38,7 +38,7 @@ export interface ScenarioResult {
   ratios: MeasuredRatio[];
 }
 
-/** The median of the ratios of each round. */
+/** The median of the ratios of each turn. */
 export interface MeasuredRatio extends Ratio {
   ratio: number;
   spread: number;
@@ -66,16 +66,16 @@ export function summarise(scenario: Scenario, samples: readonly Sample[]): Scena
     ratios: scenario.ratios
       .filter((ratio) => present.includes(ratio.of) && present.includes(ratio.against))
       .map((ratio) => {
-        const values = ratiosByRound(of(ratio.of), of(ratio.against));
+        const values = ratiosByTurn(of(ratio.of), of(ratio.against));
         return { ...ratio, ratio: median(values), spread: spread(values) };
       }),
   };
 }
 
-/** Both samples of a ratio come from the same round, so that a slow minute of the machine hits both. */
-function ratiosByRound(subject: readonly Sample[], against: readonly Sample[]): number[] {
+/** Both samples of a ratio come from the same turn, so that a slow moment of the machine hits both. */
+function ratiosByTurn(subject: readonly Sample[], against: readonly Sample[]): number[] {
   return subject.flatMap((sample) => {
-    const other = against.find(({ round }) => round === sample.round);
+    const other = against.find(({ round, turn }) => round === sample.round && turn === sample.turn);
     return other === undefined ? [] : [sample.cpuMicros / other.cpuMicros];
   });
 }

@@ -6,17 +6,17 @@ import { judgePolicies, measurePolicies, policySection } from './cache-policy/ca
 import { GATEWAY_SCENARIOS } from './gateway/gateway-scenarios.ts';
 import { judgeUploads, measureUploads, uploadSection } from './gateway/upload.ts';
 import { type Cores, machineFacts, rssMb, takeCores } from './machine.ts';
-import { Meter, type Onlooker, type Sample } from './measure.ts';
+import { Meter, type Moment, type Onlooker, type Sample } from './measure.ts';
 import type { Options } from './options.ts';
 import { Inspector } from './profile/inspector.ts';
 import { profileTables, summariseProfile } from './profile/summary.ts';
-import { markdownReport, type Report, scenarioSection, verdictTable } from './report.ts';
+import { markdownReport, type Report, sampleLine, scenarioSection, verdictTable } from './report.ts';
 import { assertSameStatements, errorKinds, judge, summarise, type Verdict, verdict } from './results.ts';
 import {
   CONTESTANT_TITLES,
-  type ContestantName,
   PRODUCT_SCENARIOS,
   PROFILED_CONTESTANTS,
+  type RequestPlan,
   type Scenario,
   type SelectableName,
 } from './scenarios.ts';
@@ -24,6 +24,7 @@ import { HOST } from './served-process.ts';
 import { rotate } from './statistics.ts';
 import { judgeTokenChecks, measureTokenChecks, tokenCheckSection } from './token-check/token-check.ts';
 
+const START: Moment = { round: 0, turn: 0 };
 /** How much longer than all others the warm-up of the first round is. */
 const FIRST_WARMUP = 5;
 const UPLOAD_BYTES = 1_000_000_000;
@@ -110,28 +111,36 @@ class Run {
     await this.#takeSamples(scenarios);
   }
 
-  #meter(): Meter {
-    const { seconds, warmup, quick } = this.#options;
+  /** @param seconds of one sample */
+  #meter(seconds: number): Meter {
+    const { warmup, quick } = this.#options;
     const firstWarmup = quick ? warmup : FIRST_WARMUP * warmup;
     return new Meter(this.#arena.load, { seconds, warmup, firstWarmup, cores: this.#cores });
   }
 
   async #takeSamples(scenarios: readonly Scenario[]): Promise<void> {
     if (scenarios.length === 0) return;
-    const meter = this.#meter();
-    for (let round = 0; round < this.#options.rounds; round += 1) {
+    const { rounds, turns, seconds } = this.#options;
+    const meter = this.#meter(seconds / turns);
+    for (let round = 0; round < rounds; round += 1) {
       const plans = await this.#arena.plans();
       for (const scenario of scenarios) {
-        const present = scenario.contestants.filter((name) => this.#arena.contestants.has(name));
-        for (const name of rotate(present, round)) {
-          const served = this.#arena.contestants.get(name);
-          if (served === undefined) continue;
-          const onlooker = name === 'gateway-mtls' ? this.#countHandshakes() : undefined;
-          const sample = await meter.sample(scenario, name, served, plans[scenario.name], round, onlooker);
-          this.#samples.push(sample);
-          log(`round ${round + 1}/${this.#options.rounds}  ${line(sample)}`);
-        }
+        for (let turn = 0; turn < turns; turn += 1)
+          await this.#takeTurn(meter, scenario, plans[scenario.name], { round, turn });
       }
+    }
+  }
+
+  async #takeTurn(meter: Meter, scenario: Scenario, plan: RequestPlan, at: Moment): Promise<void> {
+    const { contestants } = this.#arena;
+    const present = scenario.contestants.filter((name) => contestants.has(name));
+    for (const name of rotate(present, at.round + at.turn)) {
+      const served = contestants.get(name);
+      if (served === undefined) continue;
+      const onlooker = name === 'gateway-mtls' ? this.#countHandshakes() : undefined;
+      const sample = await meter.sample(scenario, name, served, plan, at, onlooker);
+      this.#samples.push(sample);
+      log(`round ${at.round + 1}/${this.#options.rounds}  ${sampleLine(sample)}`);
     }
   }
 
@@ -206,6 +215,7 @@ class Run {
       facts: [...machineFacts(), ...(version === undefined ? [] : [`PostgreSQL ${version}`]), ...arena.facts()],
       pinned: this.#cores !== undefined,
       rounds: options.rounds,
+      turns: options.turns,
       seconds: options.seconds,
       results,
       verdicts,
@@ -249,7 +259,7 @@ class Run {
           for (const inspector of inspectors) profiles.push(await inspector.stop());
         },
       };
-      const sample = await this.#meter().sample(scenario, name, subject, plan, 0, onlooker);
+      const sample = await this.#meter(this.#options.seconds).sample(scenario, name, subject, plan, START, onlooker);
       for (const inspector of inspectors) inspector.close();
       for (const [index, profile] of profiles.entries()) this.#showProfile(sample, profile, index);
     }
@@ -265,15 +275,6 @@ class Run {
     writeFileSync(file, JSON.stringify(profile));
     log(`profile: ${relative(process.cwd(), file)}`);
   }
-}
-
-function line(sample: Sample): string {
-  const errors = Object.entries(sample.errors).map(([kind, count]) => `, ${count} × ${kind}`);
-  if (sample.restless) errors.push(', still busy 20 s later');
-  return (
-    `${sample.scenario.padEnd(11)}  ${(sample.contestant satisfies ContestantName).padEnd(15)}` +
-    `${sample.cpuMicros.toFixed(1).padStart(9)} µs/request${sample.requestsPerSecond.toFixed(0).padStart(8)} requests/s${errors.join('')}`
-  );
 }
 
 function sum(values: readonly number[]): number {

@@ -7,10 +7,19 @@ export function median(values: readonly number[]): number {
   return (lower + upper) / 2;
 }
 
-/** Largest minus smallest value over the median: 0.1 means that all values lie within 10 % of the median's size. */
+/** The interquartile range over the median: 0.1 means that the middle half of the values spans 10 % of the median. */
 export function spread(values: readonly number[]): number {
   const middle = median(values);
-  return middle === 0 ? 0 : (Math.max(...values) - Math.min(...values)) / middle;
+  return middle === 0 ? 0 : (quantile(values, 0.75) - quantile(values, 0.25)) / middle;
+}
+
+/** Linear between the two nearest values (R. J. Hyndman, Y. Fan, Sample Quantiles, 1996: type 7). */
+function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (sorted.length - 1) * share;
+  const below = sorted[Math.floor(at)] as number;
+  const above = sorted[Math.ceil(at)] as number;
+  return below + (above - below) * (at - Math.floor(at));
 }
 
 /** The list, turned left by `by` places. */
