@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { KINDS } from '../../tools/faults/load/findings.ts';
+import { type Findings, KINDS } from '../../tools/faults/load/findings.ts';
 import { LoadProcess } from '../../tools/faults/load/load-process.ts';
 import { Platform, type Shape } from '../../tools/faults/platform.ts';
 import { redisHere } from '../../tools/faults/redis-part.ts';
@@ -55,28 +55,33 @@ async function soak({ minutes, shape, rate }: SoakOptions, platform: Platform, l
   const before = await everyProcess(platform, 0);
   await load.ask('open', { plan: { url: platform.url, clients: CLIENTS, rate, seed: SEED } });
   const from = Date.now();
+  const found: Findings[] = [];
   const stepMs = (minutes * 60_000) / SAMPLES;
   const samples = new Map([...platform.managementUrls.keys()].map((name): [string, Sample[]] => [name, []]));
   for (let i = 1; i <= SAMPLES; i += 1) {
     await sleep(Math.max(0, from + i * stepMs - Date.now()));
     for (const [name, one] of await everyProcess(platform, (Date.now() - from) / 1000)) samples.get(name)?.push(one);
+    // All the time, since the platform keeps only the newest of the mails that it captures.
+    found.push(await load.ask('audit', {}));
   }
   const during = await load.ask('span', { from, to: Date.now() });
   const { findings, writes } = await load.ask('close', {});
+  found.push(findings);
   load.end();
   await sleep(REST_MS);
   const after = await everyProcess(platform, (Date.now() - from) / 1000);
   console.log(`${shape}, ${minutes} min, ${rate} requests/s: ${JSON.stringify(during)}; ${writes} writes read back`);
   console.log('process      what         early    late   bound');
-  let isGood = KINDS.every((kind) => findings[kind].length === 0);
-  for (const kind of KINDS) for (const sentence of findings[kind]) console.log(`! ${kind}: ${sentence}`);
+  const sentences = found.flatMap((one) => KINDS.flatMap((kind) => one[kind].map((said) => `! ${kind}: ${said}`)));
+  for (const sentence of sentences) console.log(sentence);
+  let isGood = sentences.length === 0;
   for (const [name, own] of samples) {
-    for (const found of verdicts(own, before.get(name) as Sample, after.get(name) as Sample, SLACK)) {
-      const figures = [found.early, found.late, found.bound].map((one) => one.toFixed(0).padStart(7)).join(' ');
+    for (const verdict of verdicts(own, before.get(name) as Sample, after.get(name) as Sample, SLACK)) {
+      const figures = [verdict.early, verdict.late, verdict.bound].map((one) => one.toFixed(0).padStart(7)).join(' ');
       console.log(
-        `${name.padEnd(12)} ${found.name.padEnd(11)} ${figures} ${found.unit.padEnd(2)} ${found.met ? '' : '!'}`,
+        `${name.padEnd(12)} ${verdict.name.padEnd(11)} ${figures} ${verdict.unit.padEnd(2)} ${verdict.met ? '' : '!'}`,
       );
-      isGood &&= found.met;
+      isGood &&= verdict.met;
     }
   }
   return isGood;
