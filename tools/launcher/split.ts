@@ -10,6 +10,9 @@ const RENEWAL_MS = 12 * 3_600_000;
 /** They stop together, so none waits for clients to go elsewhere. */
 const STOP_AT_ONCE = { SHUTDOWN_DRAIN_MS: '0', SHUTDOWN_IDLE_MS: '0' };
 
+/** The gateway keeps nothing, and is given no password for it. */
+const WITHOUT_DATABASE = { DATABASE_URL: undefined, DATABASE_URL_FILE: undefined };
+
 export interface SplitOptions extends Omit<AppOptions, 'args'> {
   readonly settings: Settings;
   /** Told whenever a process has been started. */
@@ -79,7 +82,7 @@ export class SplitApplication implements Application {
       const own = ports.find(({ name }) => name === service);
       const listens: NodeJS.ProcessEnv = own
         ? { [`NEXUS_${service.toUpperCase()}_PORT`]: `${own.port}`, MANAGEMENT_PORT: `${own.managementPort}` }
-        : {};
+        : WITHOUT_DATABASE;
       const app = this.#start([`--target=${service}`], { ...env, ...urls, ...listens });
       this.#watch(app);
       return { service, ready: app.ready() };

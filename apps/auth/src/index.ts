@@ -36,5 +36,5 @@ export const authService = defineService({
   subscribes: [{ event: userStatusChanged, handler: UserStatusHandler }],
   database: { entities: [AccountEntity], migrations: [AccountsAndSessions1763856000010, ApiKeys1763942400010] },
   config: [platformConfig, tokenConfig, authConfig],
-  egress: [{ to: 'postgres' }],
+  egress: [{ to: 'postgres' }, { to: 'redis' }],
 });

@@ -14,5 +14,5 @@ export const fileService = defineService({
   needs: [ProjectDirectory],
   config: [platformConfig, fileConfig],
   database: { entities: [FileEntity], migrations: [Files1763856000040] },
-  egress: [{ to: 'postgres' }],
+  egress: [{ to: 'postgres' }, { to: 'redis' }],
 });

@@ -10,6 +10,7 @@ export const gatewayService = defineService({
   module: async () => (await import('./gateway.module.js')).GatewayModule,
   needs: [ApiKeys],
   config: [gatewayConfig],
+  egress: [{ to: 'redis' }],
   configRules: [routesRule],
   forwarder: async () => (await import('./proxy/forwarder.js')).createForwarder,
   edgeRoutes: async () => (await import('./routes/gateway-routes.js')).openGatewayRoutes,

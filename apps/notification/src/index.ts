@@ -27,5 +27,5 @@ export const notificationService = defineService({
   },
   config: [notificationConfig],
   configRules: [mailNeedsServer],
-  egress: [{ to: 'postgres' }, { to: 'smtp' }],
+  egress: [{ to: 'postgres' }, { to: 'redis' }, { to: 'smtp' }],
 });

@@ -15,5 +15,5 @@ export const projectService = defineService({
   publishes: [projectMemberAdded],
   database: { entities: [MemberEntity], migrations: [Projects1763856000200] },
   config: [projectConfig],
-  egress: [{ to: 'postgres' }],
+  egress: [{ to: 'postgres' }, { to: 'redis' }],
 });

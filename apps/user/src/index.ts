@@ -21,5 +21,5 @@ export const userService = defineService({
     { event: accountChanged, handler: AccountChangedHandler },
   ],
   database: { entities: [PreferencesEntity], migrations: [Profiles1763856000100] },
-  egress: [{ to: 'postgres' }],
+  egress: [{ to: 'postgres' }, { to: 'redis' }],
 });

@@ -66,6 +66,9 @@ describe('compose', () => {
     expect(() => compose(['auth', 'user', 'file'], catalog)).toThrow(/file is no declared caller of the port sessions/);
     expect(() => compose(['user'], [catalog[2] as never])).toThrow(CompositionError);
     expect(() => compose(['user'], [catalog[2] as never])).toThrow(/No service provides the port sessions/);
+    const job = { job: { name: 'x' } } as never;
+    const busy = defineService({ name: 'file', port: 8084, module, needs: [Sessions], jobs: [job] });
+    expect(() => compose(['file'], [...catalog.slice(0, 3), busy])).toThrow(/file has events or jobs, and no database/);
   });
 });
 

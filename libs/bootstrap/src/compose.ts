@@ -1,6 +1,6 @@
 import { pickTargets } from '@nexus/config';
 import { type ServiceName, TokenTrust } from '@nexus/contracts';
-import type { PortToken, ProvidedPort, ServiceDefinition } from './define-service.js';
+import { keepsData, type PortToken, type ProvidedPort, type ServiceDefinition } from './define-service.js';
 
 /** A sentence for the operator; the process ends with it. */
 export class CompositionError extends Error {
@@ -32,12 +32,16 @@ export function parseTargets(text: string, catalog: readonly ServiceDefinition[]
 /**
  * Decides who answers each needed port: the local provider if its service is picked, else that service wherever it
  * runs.
- * @throws CompositionError when a port has no provider at all, or its caller is not declared
+ * @throws CompositionError when a port has no provider at all, or its caller is not declared, or a service has messages and
+ * no schema
  */
 export function compose(targets: readonly ServiceName[], catalog: readonly ServiceDefinition[]): Composition {
   const services = catalog.filter((service) => targets.includes(service.name));
   const ports = new Map<PortToken, { local: ProvidedPort } | { remote: ServiceName }>();
   for (const service of services) {
+    const { name, publishes, subscribes, jobs } = service;
+    if (!keepsData(service) && publishes.length + subscribes.length + jobs.length > 0)
+      throw new CompositionError(`The service ${name} has events or jobs, and no database to keep them in.`);
     // Every process checks tokens itself, so every service needs to know whom to trust.
     for (const port of new Set([...service.needs, TokenTrust])) {
       const owner = catalog.find((other) => other.provides.some((provided) => provided.port === port));

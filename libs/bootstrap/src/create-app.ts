@@ -28,6 +28,7 @@ import { serviceTag } from './chain/cached-answer.js';
 import type { RouteTable } from './chain/route-table.js';
 import type { Composition } from './compose.js';
 import { collectControllers } from './controllers.js';
+import { keepsData } from './define-service.js';
 import { compileEndpoints, createDispatch, type NestHandler } from './dispatch.js';
 import type { EdgeRoutes, RouteChanges } from './edge-routes.js';
 import { HealthController } from './health.controller.js';
@@ -51,7 +52,8 @@ export interface NexusApp {
   readonly logger: Logger;
   readonly nest: NestFastifyApplication;
   readonly databases: DatabaseRoot;
-  readonly messaging: Messaging;
+  /** Absent in a process that keeps nothing. */
+  readonly messaging: Messaging | undefined;
   /** Absent where none is configured. */
   readonly redis: GuardedRedis | undefined;
   /** Answers that all processes share; absent without Redis. */
@@ -78,8 +80,10 @@ const KEY_EXCHANGE_MS = 3_000;
 async function connect(composition: Composition, config: Config, logger: Logger) {
   const { NEXUS_ENV } = config.get(platformConfig);
   const schemas = composition.services
-    .filter((service) => service.database)
+    .filter(keepsData)
     .map((service) => ({ schema: service.name as string, entities: service.database?.entities }));
+  if (schemas.length === 0)
+    return { databases: DatabaseRoot.none(), messaging: undefined, redis: await openRedis(config, logger) };
   const databases = await DatabaseRoot.open(config.get(databaseConfig), NEXUS_ENV, [
     ...schemas,
     { schema: BUS_SCHEMA },
@@ -261,7 +265,7 @@ export async function createApp(composition: Composition, config: Config, logger
     unregisterMetrics();
     await edgeRoutes?.close();
     await nest?.close().catch(() => undefined);
-    await messaging.close(0).catch(() => undefined);
+    await messaging?.close(0).catch(() => undefined);
     await answers?.close();
     redis?.close();
     await databases.close();

@@ -66,6 +66,11 @@ export interface ServiceDefinition {
   readonly edgeRoutes?: () => Promise<EdgeRoutesFactory>;
 }
 
+/** Whether a service has a schema of its own; one that has none publishes nothing, and takes no events and no jobs. */
+export function keepsData({ database }: ServiceDefinition): boolean {
+  return database !== undefined;
+}
+
 /** Declares a service. */
 export function defineService(
   definition: Pick<ServiceDefinition, 'name' | 'port' | 'module'> & Partial<ServiceDefinition>,

@@ -6,6 +6,7 @@ export {
   type Egress,
   type ForwarderFactory,
   type ForwarderParts,
+  keepsData,
   type PortToken,
   type ProvidedPort,
   type ServiceDefinition,

@@ -14,7 +14,8 @@ export interface PlatformParts {
   readonly config: Config;
   readonly logger: Logger;
   readonly databases: DatabaseRoot;
-  readonly messaging: Messaging;
+  /** Absent in a process that keeps nothing. */
+  readonly messaging: Messaging | undefined;
   readonly cache: ResponseCache;
   readonly revocations: RevocationList;
   readonly report: StartReport;
@@ -34,7 +35,7 @@ export function platformProviders(parts: PlatformParts): Provider[] {
   return [
     { provide: LOGGER, useValue: parts.logger },
     { provide: DatabaseRoot, useValue: parts.databases },
-    { provide: Messaging, useValue: parts.messaging },
+    ...(parts.messaging ? [{ provide: Messaging, useValue: parts.messaging }] : []),
     { provide: ResponseCache, useValue: parts.cache },
     { provide: RevocationList, useValue: parts.revocations },
     { provide: StartReport, useValue: parts.report },

@@ -6,7 +6,7 @@ import { observabilityConfig } from '@nexus/observability';
 import { redisConfig } from '@nexus/redis';
 import { resilienceConfig, tlsConfig, tlsConfigRule } from '@nexus/resilience';
 import { throttlingConfig } from '@nexus/throttling';
-import type { ServiceDefinition } from './define-service.js';
+import { keepsData, type ServiceDefinition } from './define-service.js';
 import { edgeConfig } from './edge.config.js';
 import { peersConfig } from './peers.config.js';
 
@@ -38,7 +38,9 @@ function replicasNeedRedis(config: Config): string | undefined {
  * @throws ConfigError naming every fault
  */
 export function loadProcessConfig(services: readonly ServiceDefinition[], environment?: Environment): Config {
-  const slices = [...new Set([...PLATFORM_SLICES, ...services.flatMap((service) => service.config)])];
+  // Who keeps no data is given no password for it.
+  const platform = PLATFORM_SLICES.filter((slice) => slice !== databaseConfig || services.some(keepsData));
+  const slices = [...new Set([...platform, ...services.flatMap((service) => service.config)])];
   const rules = services.flatMap((service) => service.configRules ?? []);
   return loadConfig(slices, environment, [replicasNeedRedis, tlsConfigRule, ...rules]);
 }

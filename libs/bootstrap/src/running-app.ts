@@ -6,7 +6,7 @@ import { flushLogs } from '@nexus/observability';
 import { serviceTag } from './chain/cached-answer.js';
 import { collectModules } from './controllers.js';
 import type { NexusApp } from './create-app.js';
-import type { ServiceDefinition } from './define-service.js';
+import { keepsData, type ServiceDefinition } from './define-service.js';
 import { Housekeeping } from './housekeeping.js';
 import { startsWithService } from './lifecycle-hooks.js';
 import { drainListeners, ListenerDrain } from './listener-drain.js';
@@ -73,10 +73,15 @@ async function startServices(app: NexusApp): Promise<void> {
   }
   for (const service of composition.services) {
     for (const { event, handler } of service.subscribes) {
-      await messaging.subscribe(service.name, event, nest.get(handler, { strict: false }), databases.get(service.name));
+      await messaging?.subscribe(
+        service.name,
+        event,
+        nest.get(handler, { strict: false }),
+        databases.get(service.name),
+      );
     }
     for (const { job, handler, concurrency } of service.jobs) {
-      await messaging.consume(job, nest.get(handler, { strict: false }), concurrency);
+      await messaging?.consume(job, nest.get(handler, { strict: false }), concurrency);
     }
   }
 }
@@ -114,7 +119,7 @@ export async function runApp(app: NexusApp): Promise<RunningApp> {
   const platform = config.get(platformConfig);
   const housekeeping = new Housekeeping(
     databases,
-    app.composition.services.filter((s) => s.database).map((s) => s.name),
+    app.composition.services.filter(keepsData).map((s) => s.name),
     logger,
   );
   const management = createManagementServer(health);
@@ -196,7 +201,7 @@ async function shutDown(
   peers.letGo();
   await phase('drain', () => new Promise((resolve) => setTimeout(resolve, drainMs)));
   await phase('requests', () => finishRequests(app, drains));
-  await phase('jobs', () => messaging.close(timeoutMs));
+  await phase('jobs', async () => messaging?.close(timeoutMs));
   await phase('housekeeping', () => housekeeping.stop());
   await phase('routes', async () => app.edgeRoutes?.close());
   await phase('modules', () => nest.close());

@@ -4,7 +4,7 @@ import { createLogger, flushLogs, type Logger, observabilityConfig } from '@nexu
 import { TlsMaterialError } from '@nexus/resilience';
 import { CompositionError, compose } from './compose.js';
 import { createApp } from './create-app.js';
-import type { ServiceDefinition } from './define-service.js';
+import { keepsData, type ServiceDefinition } from './define-service.js';
 import { migrateServices } from './migrations.js';
 import { loadProcessConfig } from './process-config.js';
 import { ListenError, type RunningApp, runApp } from './running-app.js';
@@ -66,6 +66,10 @@ async function run({ catalog, version, flags }: StartOptions): Promise<RunningAp
     return undefined;
   }
   const whole = composition.services.length === catalog.length;
+  if (only === 'migrate' && !composition.services.some(keepsData)) {
+    print('There is nothing to migrate: these services keep no data.');
+    return undefined;
+  }
   if (only === 'migrate' || whole) {
     tell({ type: 'progress', message: 'Migrating the database' });
     const applied = await migrateServices(config.get(databaseConfig).DATABASE_URL, composition.services);

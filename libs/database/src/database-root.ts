@@ -20,15 +20,21 @@ export class DatabaseRoot {
     readonly separateRoles: boolean,
   ) {}
 
+  /** For a process that keeps nothing. */
+  static none(): DatabaseRoot {
+    return new DatabaseRoot(new ConnectionBudget(0), false);
+  }
+
   static async open(
     config: DatabaseConfig,
     environment: keyof typeof POOL_PROFILES,
     services: readonly ServiceDatabase[],
   ): Promise<DatabaseRoot> {
     const profile = POOL_PROFILES[environment];
+    const acquireTimeoutMs = config.DATABASE_POOL_TIMEOUT_MS ?? profile.acquireTimeoutMs;
     const probe = new pg.Client({
       connectionString: config.DATABASE_URL,
-      connectionTimeoutMillis: profile.acquireTimeoutMs,
+      connectionTimeoutMillis: acquireTimeoutMs,
     });
     probe.on('error', () => undefined);
     await probe.connect();
@@ -52,7 +58,7 @@ export class DatabaseRoot {
             entities,
             url: config.DATABASE_URL,
             budget: root.budget,
-            acquireTimeoutMs: profile.acquireTimeoutMs,
+            acquireTimeoutMs,
             statementTimeoutMs: config.DATABASE_STATEMENT_TIMEOUT_MS,
             role: allowed.get(schema) ? roleName(schema) : undefined,
             driver,

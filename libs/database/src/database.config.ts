@@ -17,12 +17,19 @@ export const databaseConfig = defineConfig('database', {
     description: 'Connections of one process, shared by all it opens; 0 takes the profile of `NEXUS_ENV`.',
     defaultText: '10 (development), 20 (staging), 30 (production)',
   },
+  DATABASE_POOL_TIMEOUT_MS: {
+    schema: env.int(0, { min: 100, max: 120_000 }).unwrap().optional(),
+    description: 'How long a request waits for a connection, in ms.',
+    defaultText: '10000 (development), 20000 (staging), 30000 (production)',
+  },
   DATABASE_STATEMENT_TIMEOUT_MS: {
     schema: env.int(10_000, { min: 100, max: 600_000 }),
     description: 'Longest run of one statement, in ms.',
   },
 });
-export type DatabaseConfig = ConfigOf<typeof databaseConfig>;
+type Loaded = ConfigOf<typeof databaseConfig>;
+export type DatabaseConfig = Omit<Loaded, 'DATABASE_POOL_TIMEOUT_MS'> &
+  Partial<Pick<Loaded, 'DATABASE_POOL_TIMEOUT_MS'>>;
 
 /** Connections and waiting time of one process. */
 export interface PoolProfile {

@@ -10,6 +10,7 @@ import {
 } from '@nexus/contracts';
 import type { Database } from '@nexus/database';
 import { uuidv7 } from '@nexus/kernel';
+import { Messaging } from '@nexus/messaging';
 import {
   MemoryUserDirectory,
   startTestApp,
@@ -120,7 +121,7 @@ describe('Sessions', () => {
 describe('user.status_changed', () => {
   const publish = (status: 'active' | 'deactivated', version: number) =>
     db.transaction((tx) =>
-      app.running.app.messaging.publish(tx, service, userStatusChanged, {
+      app.running.app.nest.get(Messaging).publish(tx, service, userStatusChanged, {
         aggregate: { type: 'user', id: person.id, version },
         data: { user_id: person.id, status, version },
       }),

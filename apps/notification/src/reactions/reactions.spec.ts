@@ -8,7 +8,7 @@ import {
   queueName,
 } from '@nexus/contracts';
 import { uuidv7 } from '@nexus/kernel';
-import type { Publication } from '@nexus/messaging';
+import { Messaging, type Publication } from '@nexus/messaging';
 import { startTestApp, type TestApp, testContext } from '@nexus/testing';
 import { notificationService } from '../index.js';
 
@@ -28,7 +28,7 @@ describe('what the service does when it hears of changes', () => {
   const db = () => app.running.app.databases.get('notification');
   const publish = <E extends EventDefinition>(event: E, userId: string, data: EventData<E>) => {
     const what = { aggregate: { type: 'account', id: userId, version: 1 }, data } as Publication<E>;
-    return db().transaction((tx) => app.running.app.messaging.publish(tx, testContext(), event, what));
+    return db().transaction((tx) => app.running.app.nest.get(Messaging).publish(tx, testContext(), event, what));
   };
   const registered = (userId: string, email: string, name = 'Ada Lovelace') =>
     publish(accountRegistered, userId, { user_id: userId, email, name, role: 'user', email_verified: false });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type AccountStatus, accountRegistered, Sessions } from '@nexus/contracts';
 import { uuidv7 } from '@nexus/kernel';
+import { Messaging } from '@nexus/messaging';
 import { startTestApp, type TestApp, testServiceContext } from '@nexus/testing';
 import { LocalUserDirectory } from '../adapters/user-directory.local.js';
 import { userService } from '../index.js';
@@ -185,7 +186,8 @@ describe('the routes of people', () => {
   });
 
   it('know a person from the event alone, when the call of the registration was lost', async () => {
-    const { databases, messaging } = app.running.app;
+    const { databases, nest } = app.running.app;
+    const messaging = nest.get(Messaging);
     const id = uuidv7();
     const data = { user_id: id, name: 'Eve', email: 'eve@corp.example', role: 'user' as const, email_verified: false };
     const aggregate = { type: 'account', id, version: 1 };
