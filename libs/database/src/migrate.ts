@@ -23,10 +23,13 @@ export function roleName(service: string): string {
   return `nexus_${service}`;
 }
 
-/** True when the login may take on the service's role. */
+/** True when the login may take on the service's role. Before PostgreSQL 16 every member of a role may. */
 export async function mayUseRole(client: pg.ClientBase, service: string): Promise<boolean> {
   const { rows } = await client.query(
-    `SELECT CASE WHEN to_regrole($1) IS NULL THEN false ELSE pg_has_role(current_user, to_regrole($1)::oid, 'SET') END AS may`,
+    `SELECT CASE WHEN to_regrole($1) IS NULL THEN false
+                 ELSE pg_has_role(current_user, to_regrole($1)::oid,
+                        CASE WHEN current_setting('server_version_num')::int < 160000 THEN 'MEMBER' ELSE 'SET' END)
+            END AS may`,
     [roleName(service)],
   );
   return (rows[0] as { may: boolean }).may;

@@ -52,6 +52,8 @@ export interface ProcessPlan {
   readonly targets: string;
   /** By service, the processes that it is told of, by their numbers; all that hold the service unless said. */
   readonly sees?: Readonly<Partial<Record<Service, readonly number[]>>>;
+  /** What runs its command; nothing unless said. */
+  readonly around?: (command: readonly string[]) => readonly string[];
 }
 
 export interface FleetOptions {
@@ -69,6 +71,7 @@ export class Fleet {
     private readonly folder: string,
     private readonly database: string,
     readonly instances: readonly Instance[],
+    private readonly common: Readonly<Record<string, string>>,
   ) {}
 
   /** Makes everything and starts nothing. */
@@ -114,12 +117,12 @@ export class Fleet {
         TLS_CERT_FILE: join(identity, 'cert.pem'),
         TLS_KEY_FILE: join(identity, 'key.pem'),
       };
-      return new Instance(targets, settings, port(i, 0), port(i, 1));
+      return new Instance(targets, settings, port(i, 0), port(i, 1), plan.around);
     });
-    const fleet = new Fleet(folder, database, instances);
+    const fleet = new Fleet(folder, database, instances, common);
     try {
       await sql(`CREATE DATABASE ${database} TEMPLATE template0`);
-      await runPlatform(['--target=all', '--migrate'], common);
+      await fleet.migrate();
       return fleet;
     } catch (error) {
       await fleet.close();
@@ -137,6 +140,11 @@ export class Fleet {
       await fleet.close();
       throw error;
     }
+  }
+
+  /** Brings all schemas up to date. */
+  migrate(): Promise<void> {
+    return runPlatform(['--target=all', '--migrate'], this.common);
   }
 
   /** The processes with exactly these targets. */

@@ -34,11 +34,14 @@ export class Instance {
     /** Of clients, for a gateway. */
     readonly port: number,
     readonly managementPort: number,
+    /** What runs its command: a shell in a control group, say. */
+    private readonly around: (command: readonly string[]) => readonly string[] = (command) => command,
   ) {}
 
   /** Starts it; resolves when it is ready. @throws Error with its last words when it ends instead */
   async start(): Promise<void> {
-    const child = spawn(process.execPath, [main, `--target=${this.targets}`], {
+    const [command = '', ...args] = this.around([process.execPath, main, `--target=${this.targets}`]);
+    const child = spawn(command, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...machineEnv(), ...this.env },
     });
