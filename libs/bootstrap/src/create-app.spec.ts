@@ -11,6 +11,7 @@ import { type Page, type UserActor, uuidv7 } from '@nexus/kernel';
 import { startTestApp, type TestApp, type TokenFacts } from '@nexus/testing';
 import { z } from 'zod';
 import { defineService } from './define-service.js';
+import { schemaChecks } from './health.js';
 
 const noteBody = z.strictObject({
   title: z.string().min(1).max(50),
@@ -169,6 +170,15 @@ afterAll(async () => {
 });
 
 describe('a process', () => {
+  test('is ready on the schema of its code, and not on an older one', async () => {
+    const { databases } = app.running.app;
+    const migrations = notesService.database?.migrations ?? [];
+    const newer = { ...notesService, database: { migrations: [...migrations, class Later1963856000000 {} as never] } };
+    const [own, tooNew] = schemaChecks(databases, [notesService, newer]);
+    await expect(own?.check()).resolves.toBeUndefined();
+    await expect(tooNew?.check()).rejects.toMatchObject({ status: 503 });
+  });
+
   test('answers in the envelope, with limits and the request id', async () => {
     const reply = await call('GET', '/api/v1/notes/open', {
       headers: { 'x-request-id': '6f9619ff-8b86-4d11-b42d-00c04fc964ff' },

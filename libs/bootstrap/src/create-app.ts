@@ -32,7 +32,7 @@ import { keepsData } from './define-service.js';
 import { compileEndpoints, createDispatch, type NestHandler } from './dispatch.js';
 import type { EdgeRoutes, RouteChanges } from './edge-routes.js';
 import { HealthController } from './health.controller.js';
-import { databaseChecks, Health, revocationsKnown } from './health.js';
+import { databaseChecks, Health, revocationsKnown, schemaChecks } from './health.js';
 import { createInternalCalls, type InternalCalls } from './internal/internal-calls.js';
 import { createListeners, edgeTable, type Listener } from './listeners.js';
 import { ownContext } from './own-context.js';
@@ -224,7 +224,7 @@ export async function createApp(composition: Composition, config: Config, logger
     const health = new Health(
       nest.get(HealthCheckService),
       nest.get(HealthIndicatorService),
-      [...databaseChecks(databases), revocationsKnown(revocations)],
+      [...databaseChecks(databases), ...schemaChecks(databases, composition.services), revocationsKnown(revocations)],
       peers.checks(),
       { impaired: () => peers.impairments(), limit: () => (door.limit.isShedding ? door.limit.limit : undefined) },
     );

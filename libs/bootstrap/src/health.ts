@@ -3,6 +3,7 @@ import type { RevocationList } from '@nexus/auth-guards';
 import type { DatabaseRoot } from '@nexus/database';
 import { type AppError, errors, within } from '@nexus/kernel';
 import type { CircuitState } from '@nexus/resilience';
+import type { ServiceDefinition } from './define-service.js';
 
 const CHECK_TIMEOUT_MS = 2_000;
 /** Those who probe do not wait for long, and a peer that hangs must not make them believe that this process does. */
@@ -135,6 +136,26 @@ export class Health {
 /** The databases of the process, each with its own check. */
 export function databaseChecks(databases: DatabaseRoot): ReadinessCheck[] {
   return databases.schemas.map((schema) => ({ name: `database:${schema}`, check: () => databases.get(schema).ping() }));
+}
+
+/**
+ * That the schemas are as new as the code: a process that comes before its migration waits for it, out of service, and a
+ * newer schema is no matter, since changes of schemas leave what the version before needs. Looked at until it was so once.
+ */
+export function schemaChecks(databases: DatabaseRoot, services: readonly ServiceDefinition[]): ReadinessCheck[] {
+  return services.flatMap(({ name, database }) => {
+    if (!database) return [];
+    const wanted = database.migrations.map((migration) => migration.name);
+    let isThere = false;
+    const check = async () => {
+      if (isThere) return;
+      const text = `SELECT count(*)::int AS there FROM "${name}".migrations WHERE name = ANY($1)`;
+      const [row] = await databases.get(name).prepared<{ there: number }>(text, [wanted]);
+      if (row?.there !== wanted.length) throw errors.unavailable();
+      isThere = true;
+    };
+    return [{ name: `schema:${name}`, check }];
+  });
 }
 
 /** Nobody can be let in before it was once known whose tokens count no more. A silence later is no matter of readiness. */
