@@ -2,7 +2,7 @@
  * `npm test`: everything that needs Node alone, in two lanes that run side by side. One checks the source and runs the
  * tests beside it; the other holds the acceptance suite and the tour of the README against the platform, once for each
  * of its shapes. With NEXUS_BASE_URL set, they go to that server instead (test/acceptance/README.md says what else it
- * takes).
+ * takes); with NEXUS_TEST_REDIS_URL, to a platform that is started with that Redis.
  *
  *   node tools/test/main.ts [check | specs | acceptance | readme]…
  */
@@ -51,14 +51,19 @@ interface Shape {
 }
 
 const given = process.env.NEXUS_BASE_URL;
+const redisUrl = process.env.NEXUS_TEST_REDIS_URL;
 const shapes: readonly Shape[] = given
   ? [{ does: given, tour: true }]
   : [
-      { does: 'the platform as one process', start: (context) => startPlatform(root, context), tour: true },
+      {
+        does: 'the platform as one process',
+        start: (context) => startPlatform(root, context, { redisUrl }),
+        tour: true,
+      },
       {
         label: 'six',
         does: 'the platform as six processes',
-        start: (context) => startPlatform(root, context, { split: true }),
+        start: (context) => startPlatform(root, context, { split: true, redisUrl }),
         tour: true,
       },
     ];

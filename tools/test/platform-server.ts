@@ -95,13 +95,13 @@ const SERVICES = ['AUTH', 'USER', 'PROJECT', 'FILE', 'NOTIFICATION'];
 
 /**
  * Starts the platform through its launcher, as one process or as six: on free ports, on an empty data directory, and with
- * nothing set but what the acceptance suite asks for (test/acceptance/README.md).
+ * nothing set but what the acceptance suite asks for (test/acceptance/README.md), and a Redis where one is given.
  * @throws Error when it is not ready in time, or the step is to end; nothing is left running
  */
 export async function startPlatform(
   root: string,
   { signal, print }: StepContext,
-  { split = false } = {},
+  { split = false, redisUrl }: { readonly split?: boolean; readonly redisUrl?: string | undefined } = {},
 ): Promise<ServerUnderTest> {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'nexus-test-'));
   // So that the account of the database can enter, where it is another one.
@@ -120,6 +120,7 @@ export async function startPlatform(
     ADMIN_PASSWORD: adminPassword,
     TRUSTED_PROXIES: '127.0.0.1',
     CORS_ORIGINS: 'https://app.example.test',
+    ...(redisUrl ? { REDIS_URL: redisUrl } : {}),
     ...(split ? Object.fromEntries(SERVICES.map((name, i) => [`NEXUS_${name}_PORT`, String(servicePorts[i])])) : {}),
   };
   const launcher = new Launcher(root, env, split ? ['--split'] : []);

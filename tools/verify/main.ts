@@ -38,6 +38,13 @@ const SUITES: readonly Suite[] = [
     },
   },
   {
+    name: 'the acceptance suite on six processes with Redis',
+    run() {
+      if (!findRedis()) return 'skipped: no Redis (apt-get install redis-server)';
+      return node('tools/verify/acceptance-with-redis.ts');
+    },
+  },
+  {
     name: 'test/verify and *.long.spec.ts',
     run: () =>
       node(
