@@ -1,4 +1,4 @@
-import type { Slice } from './platform.ts';
+import type { Slice } from './slice.ts';
 
 function byDefault(field: Slice['fields'][string]): string {
   if (field.defaultText) return field.defaultText;

@@ -1,9 +1,10 @@
 /**
- * Makes what is generated from the code: the OpenAPI document, the error catalogue, the configuration table and the
- * route manifest. `--check` compares instead of writing. Needs a current build in `dist/`.
+ * Makes what is generated from the code: the OpenAPI document, the error catalogue, the configuration table, the
+ * route manifest, and what of the charts follows from it. `--check` compares instead of writing. Needs a current build in `dist/`.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { chartFiles } from './charts/charts.ts';
 import { configDocument, withConfigTable } from './config-document.ts';
 import { errorDocument } from './error-document.ts';
 import { loadPlatform } from './platform.ts';
@@ -19,6 +20,7 @@ const files: Record<string, string> = {
   'docs/config.md': configDocument(platform.slices),
   'README.md': withConfigTable(readFileSync(join(root, 'README.md'), 'utf8'), platform.slices),
   'libs/contracts/src/route-manifest.generated.ts': routeManifest(platform.policies),
+  ...chartFiles(platform.charts),
 };
 
 let stale = 0;

@@ -1,25 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { type ChartPlatform, chartPlatform } from './charts/chart-platform.ts';
+import type { Slice } from './slice.ts';
 
 export interface ErrorEntry {
   readonly code: string;
   readonly status: number;
   readonly message: string;
   readonly owner: string;
-}
-
-export interface Slice {
-  readonly name: string;
-  readonly fields: Record<
-    string,
-    {
-      readonly schema: { safeParse(value: unknown): { success: boolean; data?: unknown } };
-      readonly description: string;
-      readonly secret?: boolean;
-      readonly defaultText?: string;
-    }
-  >;
 }
 
 export interface Policy {
@@ -33,6 +22,7 @@ export interface Platform {
   readonly errors: readonly ErrorEntry[];
   readonly slices: readonly Slice[];
   readonly policies: readonly Policy[];
+  readonly charts: ChartPlatform;
 }
 
 /** Reads the built platform without starting it: decorators, catalogues and slices are plain data. */
@@ -43,6 +33,7 @@ export async function loadPlatform(root: string): Promise<Platform> {
   const bootstrap = await load('libs/bootstrap/src/index.js');
   const http = await load('libs/http/src/index.js');
   const kernel = await load('libs/kernel/src/index.js');
+  const { TokenTrust } = await load('libs/contracts/src/index.js');
   const routes = http.reflectRoutes('gateway', [bootstrap.HealthController]);
   const slices = new Set<Slice>(bootstrap.PLATFORM_SLICES);
   for (const service of catalog) {
@@ -54,5 +45,6 @@ export async function loadPlatform(root: string): Promise<Platform> {
     errors: kernel.errorCatalogue(),
     slices: [...slices],
     policies: routes.map((route: { policy: Policy }) => route.policy),
+    charts: chartPlatform(version, catalog, bootstrap.PLATFORM_SLICES, TokenTrust),
   };
 }

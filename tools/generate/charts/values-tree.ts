@@ -14,8 +14,10 @@ export interface Leaf {
 export interface Group {
   readonly about: string;
   readonly fields: { readonly [key: string]: Node };
-  /** Left out of values.yaml as long as nobody sets them: each falls back to what `about` names. */
-  readonly optional?: true;
+  /** The fields that values.yaml sets, where it does not set all; the others fall back to what `about` names. */
+  readonly set?: readonly string[];
+  /** The fields that are not set are described elsewhere, as `about` says. */
+  readonly brief?: true;
 }
 
 export type Node = Leaf | Group;
@@ -34,7 +36,7 @@ export function group(about: string, fields: Group['fields']): Group {
 
 /** Overrides of values of the same names elsewhere; nothing is set by default. */
 export function overrides(about: string, fields: Group['fields']): Group {
-  return { about, fields, optional: true };
+  return { about, fields, set: [] };
 }
 
 export const text = (about: string, byDefault: string, schema: Schema = {}): Leaf =>
@@ -49,7 +51,10 @@ export const choice = (about: string, byDefault: string, choices: readonly strin
   leaf(about, byDefault, { type: 'string', enum: choices });
 
 /** An object of which only these properties are known. */
-export function record(properties: { readonly [key: string]: Schema }, required: readonly string[] = []): Schema {
+export function record(
+  properties: { readonly [key: string]: Schema | true },
+  required: readonly string[] = [],
+): Schema {
   return { type: 'object', additionalProperties: false, ...(required.length > 0 ? { required } : {}), properties };
 }
 
@@ -59,13 +64,16 @@ export const list = (items: Schema, rest: Schema = {}): Schema => ({ type: 'arra
 export const STRING: Schema = { type: 'string', minLength: 1 };
 export const STRINGS: Schema = { type: 'object', additionalProperties: { type: 'string' } };
 
-function schemaOfGroup({ about, fields }: Group): Schema {
-  const properties = Object.fromEntries(Object.entries(fields).map(([key, node]) => [key, schemaOf(node)]));
-  return { description: about, type: 'object', additionalProperties: false, properties };
-}
-
-export function schemaOf(node: Node): Schema {
-  return isGroup(node) ? schemaOfGroup(node) : { description: node.about, ...node.schema };
+/**
+ * A node as JSON Schema.
+ * @param isWhole the values are there in full: without one that values.yaml sets, a template would say something else
+ */
+export function schemaOf(node: Node, isWhole: boolean): Schema {
+  if (!isGroup(node)) return { description: node.about, ...node.schema };
+  const entries = Object.entries(node.fields);
+  const properties = Object.fromEntries(entries.map(([key, child]) => [key, schemaOf(child, isWhole)]));
+  const required = isWhole && node.set === undefined ? entries.map(([key]) => key) : [];
+  return { description: node.about, ...record(properties, required) };
 }
 
 /** One row of the table of values. */
@@ -76,10 +84,17 @@ export interface Row {
   readonly byDefault?: Json;
 }
 
-/** Every leaf under `path`; those of optional groups have no default. */
-export function rowsOf(node: Node, path: string, isOptional = false): Row[] {
-  if (!isGroup(node)) return [{ path, about: node.about, ...(isOptional ? {} : { byDefault: node.byDefault }) }];
-  return Object.entries(node.fields).flatMap(([key, child]) =>
-    rowsOf(child, `${path}.${key}`, isOptional || node.optional === true),
+/** Whether values.yaml sets this field of a group. */
+export function isSet({ set }: Group, key: string): boolean {
+  return set === undefined || set.includes(key);
+}
+
+/** Everything under `path`; groups, and what values.yaml does not set, have no default. */
+export function rowsOf(node: Node, path: string, inValues = true): Row[] {
+  if (!isGroup(node)) return [{ path, about: node.about, ...(inValues ? { byDefault: node.byDefault } : {}) }];
+  const named = Object.entries(node.fields).filter(([key]) => node.brief !== true || isSet(node, key));
+  const rows = named.flatMap(([key, child]) =>
+    rowsOf(child, path === '' ? key : `${path}.${key}`, inValues && isSet(node, key)),
   );
+  return path === '' ? rows : [{ path, about: node.about }, ...rows];
 }
