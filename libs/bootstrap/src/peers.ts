@@ -23,6 +23,8 @@ export function remoteServices({ ports, proxied }: Composition): InternalService
 export class Peers {
   private readonly pools = new Map<ServiceName, ServicePool>();
   private readonly unregisterMetrics: () => void;
+  /** What was told last of each service's circuit. */
+  private readonly told = new Map<ServiceName, CircuitState>();
 
   private constructor(
     readonly material: TlsMaterial | undefined,
@@ -81,7 +83,8 @@ export class Peers {
 
   private tellCircuit(service: ServiceName, state: CircuitState): void {
     // Each try would be told, however long the service is away.
-    if (state === 'half_open') return;
+    if (state === 'half_open' || this.told.get(service) === state) return;
+    this.told.set(service, state);
     this.logger.warn(state === 'open' ? 'A service fails and is not asked for a while' : 'A service is asked again', {
       'event.action': 'upstream-circuit',
       upstream: service,

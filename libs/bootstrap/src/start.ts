@@ -30,7 +30,10 @@ function sentence(error: unknown): string {
   if (code === '3D000') return 'The database named in DATABASE_URL does not exist.';
   if (code === '53100') return 'The disk of the database is full.';
   if (code === '42501') return 'The user of DATABASE_URL lacks rights that are needed.';
-  return `The process could not start: ${(error as Error).message.split('\n', 1)[0]}`;
+  const { message } = error as Error;
+  if (/^pg-boss (?:is not installed|database requires)/.test(message))
+    return 'The database is not migrated to this version: run the same command with --migrate first.';
+  return `The process could not start: ${message.split('\n', 1)[0]}`;
 }
 
 function processLogger(config: Config, name: string, version: string): Logger {

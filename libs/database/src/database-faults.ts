@@ -22,10 +22,13 @@ export function isUniqueViolation(error: unknown, constraint?: string): boolean 
 
 const UNREACHABLE = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EHOSTUNREACH']);
 
+/** Classes of states in which the database does nothing for this process, for now. */
+const AWAY = /^(?:08|28|53|57P)/;
+
 /**
  * What a client is told when the database could not do its work; undefined for faults that are our own.
- * Class 08 connection, 53 resources (disk full, too many connections), 57P0x shutdown, 57014 time-out,
- * 40001/40P01 serialisation and deadlock (PostgreSQL, appendix A).
+ * Class 08 connection, 28 the login is refused (its password was changed), 53 resources (disk full, too many connections),
+ * 57P0x shutdown, 57014 time-out, 40001/40P01 serialisation and deadlock (PostgreSQL, appendix A).
  */
 export function databaseFault(error: unknown): AppError | undefined {
   const state = sqlState(error);
@@ -39,8 +42,7 @@ export function databaseFault(error: unknown): AppError | undefined {
     return errors.unavailable(retry);
   if (state === undefined) return undefined;
   if (state === '57014') return errors.timed_out({ cause: error });
-  if (UNREACHABLE.has(state) || state.startsWith('08') || state.startsWith('53') || state.startsWith('57P'))
-    return errors.unavailable(retry);
+  if (UNREACHABLE.has(state) || AWAY.test(state)) return errors.unavailable(retry);
   if (state === '40001' || state === '40P01' || state === '55P03') return errors.overloaded(retry);
   return undefined;
 }

@@ -131,6 +131,20 @@ describe('a database of a service', () => {
     expect(databaseFault(slow)).toMatchObject({ status: 504 });
   });
 
+  test('who is let in no more, since the password was changed, is told to come again', async () => {
+    const login = `nexus_gone_${process.pid}`;
+    await inSql(`CREATE ROLE ${login} LOGIN PASSWORD 'one'`);
+    try {
+      const url = new URL(database.url);
+      url.username = login;
+      url.password = 'another';
+      const refused = await new pg.Client({ connectionString: url.href }).connect().catch((error: unknown) => error);
+      expect(databaseFault(refused)).toMatchObject({ status: 503 });
+    } finally {
+      await inSql(`DROP ROLE ${login}`);
+    }
+  });
+
   test('a killed connection is one 503, and the next request works', async () => {
     const auths = root.get('auth');
     const cut = await auths
