@@ -1,4 +1,4 @@
-import type { LoadCounts, LoadKind } from './mixed-load.js';
+import { CONNECTIONS, type LoadCounts, type LoadKind } from './mixed-load.js';
 import { runSource, type SourceProcess } from './source-process.js';
 
 const MIXED_LOAD = new URL('./mixed-load.ts', import.meta.url);
@@ -10,10 +10,10 @@ export class LoadProcess {
   private constructor(private readonly child: SourceProcess) {}
 
   /** Resolves when its connections are open; each has then asked for something of the first kind. */
-  static async start(port: number, kinds: readonly LoadKind[]): Promise<LoadProcess> {
+  static async start(port: number, kinds: readonly LoadKind[], connections = CONNECTIONS): Promise<LoadProcess> {
     const child = runSource(`
       import { serveLoad } from ${JSON.stringify(MIXED_LOAD.href)};
-      await serveLoad(${port}, ${JSON.stringify(kinds)});
+      await serveLoad(${port}, ${JSON.stringify(kinds)}, ${connections});
     `);
     await child.line('ready');
     return new LoadProcess(child);

@@ -7,10 +7,12 @@ export interface LoadKind {
   readonly name: string;
   /** Of all requests; the shares add up to 1. */
   readonly share: number;
-  /** Method, path and lines of the head, without a body. */
+  /** Method, path and lines of the head. */
   readonly method: string;
   readonly path: string;
   readonly fields?: readonly string[];
+  /** JSON. */
+  readonly body?: string;
 }
 
 /** What to send. */
@@ -24,7 +26,7 @@ export interface LoadPhase {
 /** What became of it. */
 export interface LoadCounts {
   readonly sent: Record<string, number>;
-  /** Answered 200 or 204 within 10 s, by kind. */
+  /** Answered 200, 201 or 204 within 10 s, by kind. */
   readonly good: Record<string, number>;
   readonly statuses: Record<string, number>;
   /** The longest that one of those took, in ms. */
@@ -32,14 +34,16 @@ export interface LoadCounts {
   seconds: number;
 }
 
+const GOOD = new Set(['200', '201', '204']);
 /** As long as the platform takes for a request at most, where a route says nothing else. */
 const PATIENCE_MS = 10_000;
+const JSON_TYPE = 'content-type: application/json';
 const CLOSED_LOOP = 32;
 /**
  * All of them are open before the load begins: Node takes one new connection in a turn of its event loop
  * (https://github.com/libuv/libuv/pull/3696), so that a load of new ones would be held up before it reaches the server.
  */
-const CONNECTIONS = 2_500;
+export const CONNECTIONS = 2_500;
 
 interface Connection {
   send(kind: LoadKind): void;
@@ -59,6 +63,7 @@ class MixedLoad {
   constructor(
     private readonly port: number,
     private readonly kinds: readonly LoadKind[],
+    private readonly connections: number,
   ) {}
 
   private pick(): LoadKind {
@@ -76,13 +81,13 @@ class MixedLoad {
    */
   async open(): Promise<void> {
     const opened: Connection[] = [];
-    while (opened.length < CONNECTIONS)
+    while (opened.length < this.connections)
       opened.push(...(await Promise.all(Array.from({ length: 100 }, () => this.connection()))));
     for (const one of opened) {
       one.send(this.kinds[0] as LoadKind);
       while (this.idle.length + 100 < total(this.counts.sent)) await wait(1);
     }
-    while (this.idle.length < CONNECTIONS) await wait(1);
+    while (this.idle.length < this.connections) await wait(1);
   }
 
   private connection(): Promise<Connection> {
@@ -90,12 +95,14 @@ class MixedLoad {
     let held = '';
     const socket = connect({ port: this.port, host: '127.0.0.1', noDelay: true });
     const one: Connection = {
-      send: ({ name, method, path, fields = [] }) => {
+      send: ({ name, method, path, fields = [], body }) => {
         const { counts } = this;
         running = { kind: name, at: performance.now(), counts };
         add(counts.sent, name);
         held = '';
-        socket.write(`${[`${method} ${path} HTTP/1.1`, 'host: load', ...fields].join('\r\n')}\r\n\r\n`);
+        const content = body === undefined ? [] : [JSON_TYPE, `content-length: ${Buffer.byteLength(body)}`];
+        const head = [`${method} ${path} HTTP/1.1`, 'host: load', ...fields, ...content].join('\r\n');
+        socket.write(`${head}\r\n\r\n${body ?? ''}`);
       },
     };
     const over = (status: string) => {
@@ -104,7 +111,7 @@ class MixedLoad {
       running = undefined;
       const ms = performance.now() - at;
       add(counts.statuses, status);
-      if ((status !== '200' && status !== '204') || ms > PATIENCE_MS) return;
+      if (!GOOD.has(status) || ms > PATIENCE_MS) return;
       add(counts.good, kind);
       counts.slowestMs = Math.max(counts.slowestMs, ms);
     };
@@ -154,8 +161,8 @@ class MixedLoad {
 }
 
 /** Runs phases told on standard input, one per line of JSON; tells `result <turn> <counts>` of each. */
-export async function serveLoad(port: number, kinds: readonly LoadKind[]): Promise<void> {
-  const load = new MixedLoad(port, kinds);
+export async function serveLoad(port: number, kinds: readonly LoadKind[], connections: number): Promise<void> {
+  const load = new MixedLoad(port, kinds, connections);
   const tell = (line: string) => process.stdout.write(`${line}\n`);
   createInterface(process.stdin).on('line', (line) => {
     const phase = JSON.parse(line) as LoadPhase;

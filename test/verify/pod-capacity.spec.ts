@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { type LoadKind, LoadProcess } from '@nexus/testing';
+import { PER_POD, type ServiceName } from '../../tools/capacity/per-pod.js';
+import { POD, PodLimits } from '../../tools/pods/pod-limits.js';
+import { describeFound } from '../support/describe-found.js';
+import { Fleet } from './support/fleet.js';
+import { call, type Person, register } from './support/people.js';
+
+/**
+ * What one pod of each service does per second, the others not being held back: the figures that the capacity model rests
+ * on. Machines differ, and this one has other things to do; a figure that is less than half of what the model says is wrong.
+ */
+const LEAST = 0.5;
+/** At half a processor compiling what is hot takes its time. */
+const WARM_SECONDS = 10;
+const SECONDS = 6;
+const CONNECTIONS = 100;
+const FILE_BYTES = 64 * 1024;
+
+const missing = PodLimits.missing();
+
+let fleet: Fleet;
+let person: Person;
+let kinds: Readonly<Record<ServiceName, LoadKind[]>>;
+const pods = new Map<string, PodLimits>();
+
+async function prepareKinds(): Promise<typeof kinds> {
+  const { token, email, password } = person;
+  const fresh = [`authorization: Bearer ${token}`, 'cache-control: no-cache'];
+  const project = await call<{ id: string }>(fleet.url, 'POST', '/api/v1/projects', {
+    token,
+    body: { name: 'Capacity' },
+  });
+  const form = new FormData();
+  form.append('file', new Blob([new Uint8Array(FILE_BYTES)], { type: 'application/octet-stream' }), 'a.bin');
+  const file = await call<{ id: string }>(fleet.url, 'POST', '/api/v1/files', { token, body: form });
+  expect([project.status, file.status]).toEqual([201, 201]);
+  const get = (name: string, share: number, path: string): LoadKind => ({
+    name,
+    share,
+    method: 'GET',
+    path,
+    fields: fresh,
+  });
+  const create: LoadKind = {
+    name: 'write',
+    share: 0.1,
+    method: 'POST',
+    path: '/api/v1/projects',
+    fields: fresh,
+    body: '{"name":"One of many"}',
+  };
+  const read = get('read', 1, `/api/v1/projects/${project.data.id}`);
+  const login = { name: 'sign in', share: 1, method: 'POST', path: '/api/v1/auth/login' };
+  return {
+    gateway: [read],
+    auth: [{ ...login, body: JSON.stringify({ email, password }) }],
+    user: [get('me', 1, '/api/v1/users/me')],
+    project: [{ ...read, share: 0.8 }, get('list', 0.1, '/api/v1/projects?limit=20'), create],
+    file: [
+      get('metadata', 0.5, `/api/v1/files/${file.data.id}`),
+      get('download', 0.5, `/api/v1/files/${file.data.id}/content`),
+    ],
+    notification: [get('inbox', 1, '/api/v1/notifications')],
+  };
+}
+
+describeFound('what a pod can do', missing === undefined ? {} : { missing, expected: true }, () => {
+  beforeAll(async () => {
+    PodLimits.removeLeftovers();
+    const services = ['auth', 'user', 'project', 'file', 'notification', 'gateway'] as const;
+    for (const service of services) pods.set(service, PodLimits.make(`capacity-${service}`));
+    fleet = await Fleet.prepare({
+      processes: services.map((targets) => ({
+        targets,
+        around: ([node = '', ...args]) => [
+          ...(pods.get(targets) as PodLimits).around([node, `--max-old-space-size=${POD.heapMb}`, ...args]),
+        ],
+      })),
+      env: {
+        // As in production.
+        ARGON2_MEMORY_KIB: '19456',
+        ARGON2_TIME: '2',
+        DATABASE_POOL_SIZE: '16',
+        LOG_REQUESTS: 'all',
+        GATEWAY_CONNECTIONS_PER_ADDRESS: '10000',
+        GATEWAY_REQUESTS_PER_CONNECTION: '0',
+      },
+    });
+    for (const pod of pods.values()) pod.throttle(undefined);
+    await Promise.all(fleet.instances.map((instance) => instance.start()));
+    person = await register(fleet.url);
+    kinds = await prepareKinds();
+  }, 180_000);
+
+  afterAll(async () => {
+    await fleet?.close();
+    for (const pod of pods.values()) pod.remove();
+  });
+
+  test.each(Object.keys(PER_POD) as ServiceName[])('%s', async (service) => {
+    const pod = pods.get(service) as PodLimits;
+    const load = await LoadProcess.start(fleet.instances.at(-1)?.port as number, kinds[service], CONNECTIONS);
+    pod.throttle(POD.cpus);
+    try {
+      await load.send(0, WARM_SECONDS);
+      const { good, statuses, seconds } = await load.send(0, SECONDS);
+      const perSecond = Object.values(good).reduce((sum, one) => sum + one, 0) / seconds;
+      process.stdout.write(`${service}: ${perSecond.toFixed(1)} requests/s (the model: ${PER_POD[service]})\n`);
+      expect(Object.keys(statuses).filter((status) => !['200', '201'].includes(status))).toEqual([]);
+      expect(perSecond).toBeGreaterThanOrEqual(LEAST * PER_POD[service]);
+    } finally {
+      pod.throttle(undefined);
+      await load.stop();
+    }
+  }, 60_000);
+});
