@@ -50,6 +50,6 @@ describe('the capacity model', () => {
     expect(Object.values(small.pods)).toEqual([3, 3, 3, 3, 3, 3]);
     const large = planFor({ users: 1_000_000, ...TYPICAL });
     for (const name of SERVICE_NAMES) expect(large.pods[name]).toBeGreaterThan(small.pods[name]);
-    expect(large.filesTb).toBeCloseTo(small.filesTb * 1_000, 0);
+    expect(large.filesTb).toBeCloseTo((1_000_000 * TYPICAL.megabytesPerUser) / 1024 ** 2, 1);
   });
 });

@@ -6,10 +6,10 @@ export type ServiceName = (typeof SERVICE_NAMES)[number];
  * of the gateway what it passes on, of auth sign-ins, of all others reads and writes past the cache.
  */
 export const PER_POD: Readonly<Record<ServiceName, number>> = {
-  gateway: 1,
-  auth: 1,
-  user: 1,
-  project: 1,
-  file: 1,
-  notification: 1,
+  gateway: 1_100,
+  auth: 20,
+  user: 1_600,
+  project: 600,
+  file: 350,
+  notification: 1_100,
 };
