@@ -94,8 +94,11 @@ describe('a service that hangs', () => {
     const from = performance.now();
     const refused = await Promise.all(Array.from({ length: 30 }, () => edge.ask(request(PROJECT))));
     expect(performance.now() - from).toBeLessThan(TIMEOUT_MS);
-    for (const answer of refused)
+    for (const answer of refused) {
       expect([answer.status, answer.errorCode, answer.field('retry-after')]).toEqual([503, 'overloaded', '1']);
+      // A new connection for each would cost more than what was refused.
+      expect(answer.field('connection')).not.toBe('close');
+    }
     expect((await readiness()).impaired).toEqual([{ service: 'project', full: true }]);
     expect(await metric('upstream_refused_requests_total{service="project",reason="busy"}')).toBe(30);
 
@@ -120,6 +123,7 @@ describe('a service that hangs', () => {
       const answer = await edge.ask(request(PROJECT));
       if (answer.status === 504) return false;
       expect([answer.status, answer.errorCode]).toEqual([503, 'unavailable']);
+      expect(answer.field('connection')).not.toBe('close');
       expect(Number(answer.field('retry-after'))).toBeGreaterThanOrEqual(1);
       expect(performance.now() - from).toBeLessThan(TIMEOUT_MS / 2);
       expect(asked).toBe(reached);

@@ -18,7 +18,7 @@ const MAX_UNREAD_BYTES = 64 * 1024;
  * Whether more of a request is to come. Node tells of a request before it says that it is complete, also of one without a
  * body.
  */
-function isUnderWay({ complete, headers }: IncomingMessage): boolean {
+export function isUnderWay({ complete, headers }: IncomingMessage): boolean {
   return !complete && (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined);
 }
 

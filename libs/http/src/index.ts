@@ -1,5 +1,5 @@
 export { AnswerInterceptor } from './answer.interceptor.js';
-export { commonHeaders, endAnswer, errorBody, writeAnswer, writeError } from './answer.js';
+export { commonHeaders, endAnswer, errorBody, isUnderWay, writeAnswer, writeError } from './answer.js';
 export { answerFailure } from './answer-failure.js';
 export { sendEncoded } from './encode-answer.js';
 export {

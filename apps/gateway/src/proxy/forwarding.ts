@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { ForwarderParts } from '@nexus/bootstrap';
 import { wireHeaders } from '@nexus/clients';
-import { commonHeaders, type Exchange, endAnswer, writeError } from '@nexus/http';
+import { commonHeaders, type Exchange, endAnswer, isUnderWay, writeError } from '@nexus/http';
 import { type AppError, errors } from '@nexus/kernel';
 import { OutOfTime } from '@nexus/resilience';
 import type { Dispatcher } from 'undici';
@@ -117,7 +117,7 @@ export class Forwarding implements Dispatcher.DispatchHandler {
 
   private writeHead(withLength: boolean, length?: number): void {
     const { exchange, response, headers } = this;
-    if (this.status >= 400 && !exchange.request.complete) exchange.close = true;
+    if (this.status >= 400 && isUnderWay(exchange.request)) exchange.close = true;
     const fields = commonHeaders(exchange);
     answerFields(headers, fields, withLength);
     if (length !== undefined) fields.push('content-length', String(length));
@@ -201,7 +201,7 @@ export class Forwarding implements Dispatcher.DispatchHandler {
       // Half an answer is out: the client must see that it is not whole.
       if (this.response.headersSent) this.response.destroy();
       else {
-        if (!this.exchange.request.complete) this.exchange.close = true;
+        if (isUnderWay(this.exchange.request)) this.exchange.close = true;
         writeError(this.exchange, failure);
       }
     }
