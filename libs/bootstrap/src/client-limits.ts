@@ -3,7 +3,7 @@ import type { Config } from '@nexus/config';
 import { registerCollector } from '@nexus/observability';
 import { ClientPace, type PaceOptions } from './chain/client-pace.js';
 import { ConnectionCaps } from './chain/connection-caps.js';
-import { type FrontOptions, writeRaw } from './chain/front.js';
+import { type FrontOptions, writeFault } from './chain/front.js';
 import { edgeConfig } from './edge.config.js';
 import type { PolicyParts } from './policy.js';
 
@@ -53,12 +53,7 @@ export function limitClients(server: Server, policy: PolicyParts, front: FrontOp
     total: edge.GATEWAY_CONNECTIONS,
     perAddress: edge.GATEWAY_CONNECTIONS_PER_ADDRESS,
     exempt: (address) => proxies.trusts(address),
-    refuse: (socket, error) =>
-      writeRaw(socket, error, [
-        ...front.defaults.headers,
-        ...front.countFault(socket),
-        ...Object.entries(error.headers).flat(),
-      ]),
+    refuse: (socket, error) => writeFault(front, socket, error, Object.entries(error.headers).flat()),
   });
   const pace = new ClientPace(paceOptions(config));
   pace.watch(server, () => inFlight.all);

@@ -22,6 +22,7 @@ import {
   addressKey,
   canonicalAddress,
   LocalRateLimiter,
+  type RateDecision,
   type RateLimiter,
   rateHeaders,
   TrustedProxies,
@@ -186,12 +187,13 @@ function finished(parts: PolicyParts, logged: RequestLogMode, exchange: Exchange
   });
 }
 
-/** What is no HTTP counts as an anonymous request of its address. */
-function countFault({ limiter, config }: PolicyParts, address: AddressKey): string[] {
+/** What is no HTTP counts as an anonymous request of its address. @returns header names and values in turn */
+function countFault({ limiter, config }: PolicyParts, address: AddressKey): string[] | Promise<string[]> {
   const limit = tierLimit(config.get(throttlingConfig), ANONYMOUS, address);
   const decision = limit && limiter.consume(limit.key, limit.limit, limit.windowMs);
-  // A limiter that has to ask elsewhere is not waited for: the connection is about to be closed.
-  return decision && !(decision instanceof Promise) ? Object.entries(rateHeaders(decision)).flat() : [];
+  const announced = (made: RateDecision) => Object.entries(rateHeaders(made)).flat();
+  if (decision === undefined) return [];
+  return decision instanceof Promise ? decision.then(announced) : announced(decision);
 }
 
 /** Who sends to a listener: clients, or the platform's own processes. */

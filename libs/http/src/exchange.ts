@@ -50,6 +50,8 @@ export class Exchange {
   fallback: (() => boolean) | undefined;
   /** `Cache-Status` member for logs, e.g. `hit`. */
   cacheStatus: string | undefined;
+  /** While it is being found out elsewhere whether the request is within its limits; settles when that is known. */
+  deciding: Promise<unknown> | undefined;
   /** First error code of the answer, for logs. */
   errorCode: string | undefined;
   /** Monotonic start, in ms (`performance.now`). */

@@ -19,8 +19,8 @@ export interface FrontOptions {
   /** Whether a gateway of the platform sent the request on. */
   readonly isFromGateway?: (request: IncomingMessage) => boolean;
   readonly crashed: CrashReport;
-  /** Counts what never became a request against the limits of its address; gives the headers that say so. */
-  readonly countFault: (socket: Socket) => readonly string[];
+  /** Counts what never became a request against the limits of its address; gives the headers that say so, and never fails. */
+  readonly countFault: (socket: Socket) => readonly string[] | Promise<readonly string[]>;
   /** Called once per request when its answer is out or its client is gone. */
   readonly finished: (exchange: Exchange) => void;
   /** Takes requests that are none of a client's, before everything else. @returns whether it did */
@@ -76,7 +76,8 @@ function parserFault(code: string | undefined): AppError {
 }
 
 /** Writes an error where there is no response object to write it with. */
-export function writeRaw(socket: Socket, error: AppError, headers: readonly string[]): void {
+function writeRaw(socket: Socket, error: AppError, headers: readonly string[]): void {
+  if (!socket.writable) return;
   const id = uuidv4();
   const body = errorBody(error, id);
   const lines = [`HTTP/1.1 ${error.status} ${error.code}`, `Date: ${new Date().toUTCString()}`];
@@ -91,28 +92,51 @@ export function writeRaw(socket: Socket, error: AppError, headers: readonly stri
   socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`);
 }
 
-function answerParserFault(
-  fault: NodeJS.ErrnoException,
+/** Answers what never became a request, counted against the limits of its address. @param more header names and values in turn */
+export function writeFault(
+  { defaults, countFault }: Pick<FrontOptions, 'defaults' | 'countFault'>,
   socket: Socket,
-  headersFor: (socket: Socket) => readonly string[],
+  error: AppError,
+  more: readonly string[] = [],
 ): void {
+  const write = (limits: readonly string[]) => writeRaw(socket, error, [...defaults.headers, ...limits, ...more]);
+  const limits = countFault(socket);
+  if (!(limits instanceof Promise)) {
+    write(limits);
+    return;
+  }
+  // What follows a fault would be one fault more for each piece that comes.
+  socket.pause();
+  void limits.then((known) => {
+    write(known);
+    socket.resume();
+  });
+}
+
+function answerParserFault(fault: NodeJS.ErrnoException, socket: Socket, write: (error: AppError) => void): void {
   const error = parserFault(fault.code);
   const running = (socket as Socket & { _httpMessage?: ServerResponse })._httpMessage;
   if (fault.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
   } else if (!running) {
-    writeRaw(socket, error, headersFor(socket));
+    write(error);
   } else if (running.req.complete && running.req.nexus) {
     // What is broken came after this request, and maybe others that wait: they get their own answers first.
-    Turns.of(socket).waitAsFault(() => writeRaw(socket, error, headersFor(socket)));
+    Turns.of(socket).waitAsFault(() => write(error));
   } else if (running.req.complete) {
-    running.once('finish', () => writeRaw(socket, error, headersFor(socket)));
+    running.once('finish', () => write(error));
   } else if (running.req.nexus && !running.headersSent) {
     // The body of this request broke: whoever reads it must learn that no more will come.
+    const exchange = running.req.nexus;
     running.once('finish', () => socket.destroySoon());
     socket.once('close', () => running.req.destroy());
-    writeError(running.req.nexus, error);
-    running.req.nexus.cancel();
+    const answer = () => {
+      writeError(exchange, error);
+      exchange.cancel();
+    };
+    // What it says of the limits is not known yet where somebody else is asked.
+    if (exchange.deciding) void exchange.deciding.then(answer, answer);
+    else answer();
   } else socket.destroy();
 }
 
@@ -181,12 +205,11 @@ export function createFront(options: FrontOptions, serve: (exchange: Exchange) =
   server.on('checkContinue', (request, response) => inTurn(request, response, admittedLater));
   server.on('checkExpectation', (request, response) => inTurn(request, response, refused));
   if (options.upgrades) acceptUpgrades(server, options.upgrades, admitted);
-  const headersFor = (socket: Socket) => [...defaults.headers, ...options.countFault(socket)];
   server.on('clientError', (fault: NodeJS.ErrnoException, socket: Socket) =>
-    answerParserFault(fault, socket, headersFor),
+    answerParserFault(fault, socket, (error) => writeFault(options, socket, error)),
   );
   server.on('connect', (_request: IncomingMessage, socket: Socket) =>
-    writeRaw(socket, errors.method_not_allowed(), [...headersFor(socket), 'Allow', METHODS]),
+    writeFault(options, socket, errors.method_not_allowed(), ['Allow', METHODS]),
   );
   return server;
 }

@@ -39,7 +39,10 @@ function ask(
   then: (exchange: Exchange, decision: RateDecision) => Verdict,
 ): Verdict | Promise<Verdict> {
   const decision = limiter.consume(limit.key, limit.limit, limit.windowMs);
-  return decision instanceof Promise ? decision.then((made) => then(exchange, made)) : then(exchange, decision);
+  if (!(decision instanceof Promise)) return then(exchange, decision);
+  const deciding = decision.then((made) => then(exchange, made));
+  exchange.deciding = deciding;
+  return deciding;
 }
 
 /** The coarse limit by address: what comes over it costs no signature check. */
