@@ -5,7 +5,6 @@ import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { test } from '@jest/globals';
-import pg from 'pg';
 import { cannotContain, startContainer, type Volume } from '../../tools/image/container.js';
 import { type ContainerConfig, containerConfig, readDockerfile } from '../../tools/image/dockerfile.js';
 import { familyOf } from '../../tools/test/process-tree.js';
@@ -35,16 +34,6 @@ export function contained(name: string, work: () => Promise<void>): void {
 export function layOutTree(folder: string, ...flags: string[]): void {
   const tool = join(ROOT, 'tools/image/build.ts');
   execFileSync(process.execPath, [tool, folder, ...flags], { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
-}
-
-export async function sql(text: string): Promise<void> {
-  const client = new pg.Client({ connectionString: process.env.NEXUS_TEST_DATABASE_URL });
-  await client.connect();
-  try {
-    await client.query(text);
-  } finally {
-    await client.end();
-  }
 }
 
 export interface Run {

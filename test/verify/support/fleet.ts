@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import pg from 'pg';
 import { freePorts } from '../../../tools/test/free-ports.js';
+import { sql } from '../../support/sql.js';
 import { PATIENCE_MS } from './conditions.js';
 import { Instance, runPlatform } from './instance.js';
 
@@ -27,16 +27,6 @@ const SETTINGS = {
   RATE_LIMIT_ADDRESS: '1000000',
   RATE_LIMIT_SIGN_IN: '1000000',
 };
-
-async function sql(text: string): Promise<void> {
-  const client = new pg.Client({ connectionString: process.env.NEXUS_TEST_DATABASE_URL });
-  await client.connect();
-  try {
-    await client.query(text);
-  } finally {
-    await client.end();
-  }
-}
 
 /** The command with which an operator makes and replaces certificates. @throws Error when it fails */
 async function authority(folder: string, ...args: string[]): Promise<void> {

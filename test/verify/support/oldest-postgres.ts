@@ -1,10 +1,11 @@
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, chownSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { freePort } from '../../../tools/test/free-ports.js';
+import { aptInstall } from '../../../tools/verify/programs.js';
 import { until } from './conditions.js';
 
 const BIN = '/usr/lib/postgresql/15/bin';
@@ -13,12 +14,8 @@ const NOBODY = 65_534;
 
 /** The programs of PostgreSQL 15; on Debian 12 they are installed when that is allowed (root). */
 export function hasOldestPostgres(): boolean {
-  if (existsSync(join(BIN, 'postgres'))) return true;
-  if (process.getuid?.() !== 0) return false;
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  for (const args of [['update'], ['install', '--yes', '--no-install-recommends', 'postgresql-15']])
-    if (spawnSync('apt-get', ['-qq', ...args], { env, timeout: 240_000 }).status !== 0) return false;
-  return existsSync(join(BIN, 'postgres'));
+  const isThere = () => existsSync(join(BIN, 'postgres'));
+  return isThere() || (aptInstall('postgresql-15') && isThere());
 }
 
 /** A server of the oldest version that the platform runs on. */
