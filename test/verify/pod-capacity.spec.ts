@@ -1,15 +1,18 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type LoadKind, LoadProcess } from '@nexus/testing';
+import { cpuMsOf } from '../../bench/machine.js';
 import { PER_POD, type ServiceName } from '../../tools/capacity/per-pod.js';
+import { POD } from '../../tools/pods/pod-limits.js';
 import { describeFound } from '../support/describe-found.js';
 import { call, type Person, register } from './support/people.js';
 import { PodFleet, podLimits } from './support/pod-fleet.js';
 
 /**
  * What one pod of each service does per second, the others not being held back: the figures that the capacity model rests
- * on. Machines differ, and this one has other things to do; a figure that is less than two fifths of what the model says is wrong.
+ * on. It is judged by what a request costs the pod, since what is asked of the machine elsewhere (its disk, its other
+ * processor) makes a pod wait and not dearer. Machines differ: less than half of what the model says is wrong.
  */
-const LEAST = 0.4;
+const LEAST = 0.5;
 /** At half a processor compiling what is hot takes its time. */
 const WARM_SECONDS = 10;
 const SECONDS = 6;
@@ -79,11 +82,17 @@ describeFound('what a pod can do', podLimits, () => {
     platform.throttleOnly(service);
     try {
       await load.send(0, WARM_SECONDS);
+      const { pids } = platform.pod(service);
+      const before = cpuMsOf(pids);
       const { good, statuses, seconds } = await load.send(0, SECONDS);
-      const perSecond = Object.values(good).reduce((sum, one) => sum + one, 0) / seconds;
-      process.stdout.write(`${service}: ${perSecond.toFixed(1)} requests/s (the model: ${PER_POD[service]})\n`);
+      const cpuSeconds = (cpuMsOf(pids) - before) / 1_000;
+      const answered = Object.values(good).reduce((sum, one) => sum + one, 0);
+      const atMost = (answered / cpuSeconds) * POD.cpus;
+      process.stdout.write(
+        `${service}: ${(answered / seconds).toFixed(0)} requests/s, ${((1_000 * cpuSeconds) / answered).toFixed(2)} ms of CPU each: ${atMost.toFixed(0)} fill the pod (the model: ${PER_POD[service]})\n`,
+      );
       expect(Object.keys(statuses).filter((status) => !['200', '201'].includes(status))).toEqual([]);
-      expect(perSecond).toBeGreaterThanOrEqual(LEAST * PER_POD[service]);
+      expect(atMost).toBeGreaterThanOrEqual(LEAST * PER_POD[service]);
     } finally {
       platform.throttleOnly();
       await load.stop();

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { apiKeyDigest, isApiKey } from '@nexus/auth-guards';
 import type { ExchangedKey } from '@nexus/contracts';
-import { AccessTokens, KEY_TOKEN_SECONDS } from '../keys/access-tokens.service.js';
+import { AccessTokens, KEY_TOKEN_REST_SECONDS, KEY_TOKEN_SECONDS } from '../keys/access-tokens.service.js';
 import { AuthClock } from '../time/auth-clock.service.js';
 import { ApiKeyUses } from './api-key-uses.service.js';
 import { ApiKeysRepository } from './api-keys.repository.js';
@@ -19,7 +19,8 @@ export class ApiKeyExchange {
   /**
    * A token of the key's owner with the key's scopes. Its session is the key and its session version the key's, read
    * before it is signed: whatever ends the key or changes its owner's role meanwhile revokes what was read, so that the
-   * token is refused from its first use.
+   * token is refused from its first use. The token outlives what it may be used for, the key's own end included, by
+   * {@link KEY_TOKEN_REST_SECONDS}.
    *
    * @returns null when nobody has the key, it has expired, or its owner may not come in
    */
@@ -29,9 +30,9 @@ export class ApiKeyExchange {
     const held = await this.keys.held(apiKeyDigest(key), new Date(at));
     if (!held) return null;
     const issuedAt = Math.floor(at / 1000);
-    const keyEnd = held.expiresAt === null ? Number.POSITIVE_INFINITY : Math.floor(held.expiresAt.getTime() / 1000);
-    const expiresAt = Math.min(issuedAt + KEY_TOKEN_SECONDS, keyEnd);
-    if (expiresAt <= issuedAt) return null;
+    const untilKeyEnds = held.expiresAt === null ? Number.POSITIVE_INFINITY : held.expiresAt.getTime() - at;
+    const expires_in = Math.min(KEY_TOKEN_SECONDS - KEY_TOKEN_REST_SECONDS, Math.floor(untilKeyEnds / 1000));
+    if (expires_in <= 0) return null;
     const token = await this.tokens.issue({
       userId: held.userId,
       role: held.role,
@@ -41,9 +42,9 @@ export class ApiKeyExchange {
       keyId: held.id,
       amr: [],
       issuedAt,
-      expiresAt,
+      expiresAt: issuedAt + expires_in + KEY_TOKEN_REST_SECONDS,
     });
     this.uses.note(held, at);
-    return { token, expires_in: expiresAt - issuedAt };
+    return { token, expires_in };
   }
 }

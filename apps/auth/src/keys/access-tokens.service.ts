@@ -7,6 +7,11 @@ import { SigningKeys } from './signing-keys.service.js';
 
 /** Life of the access token that an API key is exchanged for, in s. */
 export const KEY_TOKEN_SECONDS = 60;
+/**
+ * Of that life, what is left to the requests that the edge has let in, in s: services check the token, too, and a request
+ * that waits for one shall not learn that a token has expired which its caller never had.
+ */
+export const KEY_TOKEN_REST_SECONDS = 10;
 
 /** What an access token says. */
 export interface AccessGrant {

@@ -19,9 +19,8 @@ interface Exchanged {
 
 /** Keys that are remembered; so many for sure, twice as many at most. */
 const KEYS = 10_000;
-/** Of a token's life. What is left at the end of its use is for the request: services check the token, too. */
-const RENEW_AFTER = 1 / 2;
-const USABLE_FOR = 5 / 6;
+/** Of the time in which a token may be used. */
+const RENEW_AFTER = 3 / 5;
 /** Between two tries to renew a token that still serves. */
 const RENEW_AGAIN_MS = 1_000;
 /** How long auth's word counts that a key is none: an owner who was let in again does not wait longer. */
@@ -132,12 +131,12 @@ export class ApiKeyCallers {
       this.refused.set(digest, this.now() + REFUSED_MS);
       throw invalid();
     }
-    const lifeMs = exchanged.expires_in * 1000;
+    const usableMs = exchanged.expires_in * 1000;
     const { token } = exchanged;
     this.known.set(digest, {
       token,
-      renewAt: askedAt + lifeMs * RENEW_AFTER,
-      usableUntil: askedAt + lifeMs * USABLE_FOR,
+      renewAt: askedAt + usableMs * RENEW_AFTER,
+      usableUntil: askedAt + usableMs,
     });
     return token;
   }

@@ -5,7 +5,7 @@ import { definePort } from '../port.js';
 const exchangedKey = z.object({
   /** ES256 JWT of the key's owner with the key's scopes; its session is the key, so that revocations reach it. */
   token: z.string(),
-  /** What is left of its life, in s. */
+  /** How long requests may be let in with it, in s; it lives on for as long as they may take. */
   expires_in: z.number().int(),
 });
 export type ExchangedKey = z.output<typeof exchangedKey>;
