@@ -93,19 +93,41 @@ function lastLog(dataDir: string): string {
 
 const SERVICES = ['AUTH', 'USER', 'PROJECT', 'FILE', 'NOTIFICATION'];
 
+/** How a platform is started. */
+export interface ServerOptions {
+  readonly split?: boolean;
+  readonly redisUrl?: string | undefined;
+  /** Its data, which are left as they are when it stops; an empty directory of its own unless given. */
+  readonly dataDir?: string;
+}
+
+/** A new directory that the account of the database, where it is another one, can enter, too. */
+export function newDataDir(): string {
+  const dataDir = mkdtempSync(path.join(tmpdir(), 'nexus-test-'));
+  chmodSync(dataDir, 0o711);
+  return dataDir;
+}
+
+/** Removes a data directory and the database that may lie outside of it. */
+export function removeDataDir(dataDir: string): void {
+  const database = databaseDir(dataDir);
+  for (const folder of [dataDir, database]) rmSync(folder, { recursive: true, force: true });
+  // Beside a database outside of its data directory lies a file that names the directory.
+  rmSync(`${database}.data-dir`, { force: true });
+}
+
 /**
- * Starts the platform through its launcher, as one process or as six: on free ports, on an empty data directory, and with
- * nothing set but what the acceptance suite asks for (test/acceptance/README.md), and a Redis where one is given.
+ * Starts the platform through its launcher, as one process or as six: on free ports, on an empty data directory unless one
+ * is given, and with nothing set but what the acceptance suite asks for (test/acceptance/README.md), and a Redis where one is
+ * given.
  * @throws Error when it is not ready in time, or the step is to end; nothing is left running
  */
 export async function startPlatform(
   root: string,
   { signal, print }: StepContext,
-  { split = false, redisUrl }: { readonly split?: boolean; readonly redisUrl?: string | undefined } = {},
+  { split = false, redisUrl, dataDir: givenDir }: ServerOptions = {},
 ): Promise<ServerUnderTest> {
-  const dataDir = mkdtempSync(path.join(tmpdir(), 'nexus-test-'));
-  // So that the account of the database can enter, where it is another one.
-  chmodSync(dataDir, 0o711);
+  const dataDir = givenDir ?? newDataDir();
   // The management ports of the services follow that of the edge.
   const managementPorts = split ? SERVICES.length + 1 : 1;
   const managementPort = await freeRange(managementPorts);
@@ -133,7 +155,13 @@ export async function startPlatform(
       NEXUS_ADMIN_EMAIL: adminEmail,
       NEXUS_ADMIN_PASSWORD: adminPassword,
     },
-    stop: (context: Pick<StepContext, 'print'>) => stopPlatform(launcher, dataDir, context.print),
+    async stop(context: Pick<StepContext, 'print'>) {
+      try {
+        await stopPlatform(launcher, dataDir, context.print);
+      } finally {
+        if (givenDir === undefined) removeDataDir(dataDir);
+      }
+    },
   };
   const deadline = Date.now() + START_MS;
   while (!launcher.gone && !signal.aborted && Date.now() < deadline) {
@@ -154,7 +182,6 @@ function tell(launcher: Launcher, dataDir: string, print: (line: string) => void
 async function stopPlatform(launcher: Launcher, dataDir: string, print: (line: string) => void): Promise<void> {
   const family = launcher.gone ? [] : familyOf(launcher.child.pid ?? 0);
   const endedBefore = launcher.gone ? launcher.ending : undefined;
-  const database = databaseDir(dataDir);
   try {
     if (endedBefore !== undefined)
       throw new Error(`the platform had ended before it was asked to, with ${endedBefore}`);
@@ -170,13 +197,5 @@ async function stopPlatform(launcher: Launcher, dataDir: string, print: (line: s
     throw error;
   } finally {
     await endAll(stillRunning(family), 0);
-    rmSync(dataDir, { recursive: true, force: true });
-    removeDatabase(database);
   }
-}
-
-function removeDatabase(folder: string): void {
-  rmSync(folder, { recursive: true, force: true });
-  // Beside a database outside of its data directory lies a file that names the directory.
-  rmSync(`${folder}.data-dir`, { force: true });
 }

@@ -60,6 +60,10 @@ const SUITES: readonly Suite[] = [
     },
   },
   {
+    name: 'the version before the last migration on the schema of this one (docs/operations.md)',
+    run: () => node('tools/verify/previous-version.ts'),
+  },
+  {
     // In a process of its own, before it has done anything else: its figure is of the processor's time.
     name: 'goodput under three times the load (R2)',
     run: () => jest(String.raw`--testPathPatterns=/overload\.long\.spec\.ts$`),

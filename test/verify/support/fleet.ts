@@ -49,8 +49,8 @@ export interface ProcessPlan {
 export interface FleetOptions {
   /** Each process by its targets: `['gateway', 'auth,user', 'auth,user', …]`. */
   readonly processes: readonly (string | ProcessPlan)[];
-  /** Settings of all processes. */
-  readonly env?: Readonly<Record<string, string>>;
+  /** Settings of all processes; undefined for what is to be left at its default. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /** Origins that stand in a service's list beside those of its processes. */
   readonly strayUrls?: Readonly<Partial<Record<Service, string>>>;
 }
@@ -83,12 +83,9 @@ export class Fleet {
       );
       return [...urls, ...(strayUrls[service] ? [strayUrls[service]] : [])].join(',');
     };
-    const common = {
-      ...SETTINGS,
-      DATABASE_URL: url.href,
-      NEXUS_DATA_DIR: join(folder, 'data'),
-      ...env,
-    };
+    const wanted = { ...SETTINGS, DATABASE_URL: url.href, NEXUS_DATA_DIR: join(folder, 'data'), ...env };
+    const isSet = (entry: [string, string | undefined]): entry is [string, string] => entry[1] !== undefined;
+    const common = Object.fromEntries(Object.entries(wanted).filter(isSet));
     const instances = plans.map((plan, i) => {
       const { targets } = plan;
       const own = Object.fromEntries(

@@ -1,5 +1,5 @@
 import { POD, PodLimits } from '../../../tools/pods/pod-limits.js';
-import { Fleet } from './fleet.js';
+import { Fleet, type FleetOptions } from './fleet.js';
 
 /** The gateway last: it is started when those whom it asks are there. */
 const SERVICES = ['auth', 'user', 'project', 'file', 'notification', 'gateway'] as const;
@@ -16,7 +16,7 @@ export class PodFleet {
   ) {}
 
   /** Makes everything and starts nothing. @param env beside what lets one client ask for as much as it likes */
-  static async prepare(env: Readonly<Record<string, string>>): Promise<PodFleet> {
+  static async prepare(env: NonNullable<FleetOptions['env']>): Promise<PodFleet> {
     PodLimits.removeLeftovers();
     const pods = new Map(SERVICES.map((service): [string, PodLimits] => [service, PodLimits.make(service)]));
     const fleet = await Fleet.prepare({
