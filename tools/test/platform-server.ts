@@ -99,6 +99,12 @@ export interface ServerOptions {
   readonly redisUrl?: string | undefined;
   /** Its data, which are left as they are when it stops; an empty directory of its own unless given. */
   readonly dataDir?: string;
+  /** Of the first administrator, whom only the first start on some data makes; a new one unless given. */
+  readonly adminPassword?: string;
+}
+
+export function newPassword(): string {
+  return `Lantern-${randomBytes(9).toString('base64url')}`;
 }
 
 /** A new directory that the account of the database, where it is another one, can enter, too. */
@@ -125,14 +131,14 @@ export function removeDataDir(dataDir: string): void {
 export async function startPlatform(
   root: string,
   { signal, print }: StepContext,
-  { split = false, redisUrl, dataDir: givenDir }: ServerOptions = {},
+  { split = false, redisUrl, dataDir: givenDir, adminPassword = newPassword() }: ServerOptions = {},
 ): Promise<ServerUnderTest> {
   const dataDir = givenDir ?? newDataDir();
   // The management ports of the services follow that of the edge.
   const managementPorts = split ? SERVICES.length + 1 : 1;
   const managementPort = await freeRange(managementPorts);
   const [port, ...servicePorts] = await freePorts(SERVICES.length + 1);
-  const [adminEmail, adminPassword] = ['admin@example.test', `Lantern-${randomBytes(9).toString('base64url')}`];
+  const adminEmail = 'admin@example.test';
   const env = {
     ...machineEnv(),
     NEXUS_DATA_DIR: dataDir,

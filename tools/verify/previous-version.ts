@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { newDataDir, removeDataDir, startPlatform } from '../test/platform-server.ts';
+import { newDataDir, newPassword, removeDataDir, startPlatform } from '../test/platform-server.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const MIGRATIONS = [':(glob)apps/*/src/migrations/[0-9]*.ts', ':(exclude,glob)**/*.spec.ts'];
@@ -43,21 +43,21 @@ if (commit === undefined) {
   console.log('Left out: this checkout has no history, and so no version before.');
 } else {
   const folder = mkdtempSync(path.join(tmpdir(), 'nexus-previous-'));
-  const dataDir = newDataDir();
+  const data = { dataDir: newDataDir(), adminPassword: newPassword() };
   try {
     git('clone', '-q', '--no-checkout', root, folder);
     git('-C', folder, 'checkout', '-q', '--detach', commit);
     console.log(`The version before is ${git('-C', folder, 'log', '-1', '--format=%h (%s)')}`);
     run(folder, ['tools/bootstrap.mjs', 'exec', '--', 'node', '--version']);
-    await (await startPlatform(root, context, { dataDir })).stop(context);
-    const before = await startPlatform(folder, context, { dataDir });
+    await (await startPlatform(root, context, data)).stop(context);
+    const before = await startPlatform(folder, context, data);
     try {
       run(folder, ['tools/test/main.ts', 'acceptance'], before.env);
     } finally {
       await before.stop(context);
     }
   } finally {
-    removeDataDir(dataDir);
+    removeDataDir(data.dataDir);
     rmSync(folder, { recursive: true, force: true });
   }
 }
