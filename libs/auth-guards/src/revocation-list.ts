@@ -24,6 +24,7 @@ interface Entry {
 export class RevocationList {
   private readonly entries = new Map<string, Entry>();
   private readonly followers = new Set<(sessionId: string) => void>();
+  private told = 0;
   private head = 0;
   private stop: (() => void) | undefined;
   /** When it began to be unsure; -Infinity: it has never known. */
@@ -94,6 +95,11 @@ export class RevocationList {
     return silentMs > SILENCE_MS ? silentMs : 0;
   }
 
+  /** Another number than before when something was listed since: what {@link isRevoked} said until then may be otherwise. */
+  get changes(): number {
+    return this.told;
+  }
+
   /** True when a token of this session and version must be refused. */
   isRevoked(sessionId: string, version: number): boolean {
     const entry = this.entries.get(sessionId);
@@ -140,6 +146,7 @@ export class RevocationList {
   }
 
   private add(entry: Revocation): void {
+    this.told += 1;
     const expiresAt = Date.parse(entry.expires_at);
     const known = this.entries.get(entry.session_id)?.minVersion ?? 0;
     const minVersion = Math.max(entry.min_version ?? Number.POSITIVE_INFINITY, known);
