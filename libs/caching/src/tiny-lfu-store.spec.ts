@@ -236,6 +236,22 @@ describe('who stays', () => {
     expect(held(store)).toEqual(['a', 'b', 'd']);
   });
 
+  it('is no longer protected beside one that has grown too large for both, once that is asked for', () => {
+    const { store, removed } = make(5, 12);
+    fill(store, 'abc', 1);
+    for (const key of 'ab') store.get(key);
+    store.set('b', 'B', 10);
+    store.get('b');
+    fill(store, 'd', 0);
+    // `a` has been on probation since, and `c` has come behind it.
+    fill(store, 'e', 1);
+    expect(held(store)).toEqual(['b', 'c', 'e']);
+    expect(removed.slice(1)).toEqual([
+      ['d', 'evicted'],
+      ['a', 'evicted'],
+    ]);
+  });
+
   it('is who the published algorithm keeps, whatever happens', () => {
     const sizes = fc.oneof(fc.nat(12), fc.integer({ min: 20, max: 60 }));
     const bounds = fc.record({ entries: fc.integer({ min: 1, max: 9 }), bytes: fc.integer({ min: 12, max: 60 }) });

@@ -116,10 +116,12 @@ export class TinyLfuStore<V> {
 
   #touch(slot: Slot<V>): void {
     const line = slot.line === this.#window ? this.#window : this.#protected;
-    if (line.last === slot) return;
-    slot.line.remove(slot);
-    line.append(slot);
+    if (line.last !== slot) {
+      slot.line.remove(slot);
+      line.append(slot);
+    }
     if (line === this.#window) return;
+    // Also behind the last one: a larger value may have come in its place.
     for (let first = line.first; first !== undefined && first !== slot && line.isOver; first = line.first) {
       line.remove(first);
       this.#probation.append(first);
